@@ -1,0 +1,214 @@
+"""Text to messages and back, one typed decoder a direction.
+
+msgspec alone accepts duplicate keys, NUL, 40-digit integers and lone surrogates, about which JSON readers
+disagree; `loads` refuses them. What both sides sign must mean one thing only.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple, NoReturn, TypeVar, get_args
+
+import msgspec
+
+from protocol.commands import AnyCommand, Command, Punch
+from protocol.errors import Invalid, Malformed, UnknownCommand
+from protocol.events import AnyMessage
+from protocol.replies import Message
+from protocol.values import MAX_DEPTH, MAX_INTEGER
+
+_ENCODER: Final = msgspec.json.Encoder()
+_PLAIN_DECODER: Final = msgspec.json.Decoder()
+_MAX_MAGNITUDE: Final = MAX_INTEGER + 1
+_DIGITS: Final = len(str(_MAX_MAGNITUDE)) + 1
+_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_BRACKET: Final = re.compile(r"[\[\]{}]")
+_AT_PATH: Final = re.compile(r" - at `\$\.?(?P<path>[^`]*)`\Z")
+_S = TypeVar("_S", bound=msgspec.Struct)
+
+COMMANDS: Final[dict[str, type[Command]]] = {
+    str(struct.__struct_config__.tag): struct for struct in get_args(AnyCommand)
+}
+"""Every command by its `type`."""
+MESSAGES: Final[dict[str, type[Message]]] = {
+    str(struct.__struct_config__.tag): struct for struct in get_args(AnyMessage)
+}
+"""Everything a hub sends by its `type`."""
+
+
+class Envelope(NamedTuple):
+    """A well-formed client message before anyone asked whether its fields are right."""
+
+    id: int
+    type: str
+    fields: dict[str, Any]
+
+
+def read_envelope(text: str) -> Envelope:
+    """Read a client's frame as far as `type` and `id`; raises Malformed."""
+    fields = loads(text)
+    if not isinstance(fields, dict):
+        raise Malformed("not an object")
+    id_, type_ = fields.get("id"), fields.get("type")
+    if not isinstance(type_, str):
+        raise Malformed("`type` is missing or not text")
+    if not isinstance(id_, int) or isinstance(id_, bool):
+        raise Malformed("`id` is missing or not an integer")
+    return Envelope(id_, type_, fields)
+
+
+def decode_command(envelope: Envelope) -> Command:
+    """Make the command of an envelope; raises UnknownCommand and Invalid."""
+    struct = COMMANDS.get(envelope.type)
+    if struct is None:
+        raise UnknownCommand(envelope.type[:64])
+    return _convert(envelope.fields, struct, "")
+
+
+def decode_punch(text: str) -> Punch:
+    """Read the signed text inside `punch.record`; raises Invalid, whatever is wrong with it."""
+    try:
+        fields = loads(text)
+    except Malformed as fault:
+        raise Invalid("punch", str(fault)) from None
+    if not isinstance(fields, dict):
+        raise Invalid("punch", "not an object")
+    return _convert(fields, Punch, "punch")
+
+
+def decode_hub_frame(text: str) -> list[Message]:
+    """Read a hub's frame, leaving out messages of a type that only a newer hub knows.
+
+    Raises Malformed and Invalid.
+    """
+    items = loads(text)
+    if not isinstance(items, list) or not items:
+        raise Malformed("not an array of messages")
+    messages = []
+    for item in items:
+        if not isinstance(item, dict) or not isinstance(item.get("type"), str):
+            raise Malformed("not an object with a `type`")
+        if (struct := MESSAGES.get(item["type"])) is not None:
+            messages.append(_convert(item, struct, item["type"]))
+    return messages
+
+
+def encode(message: msgspec.Struct) -> bytes:
+    """One message as compact JSON: a whole frame of a client, or a part for `join_frame`."""
+    return _ENCODER.encode(message)
+
+
+def join_frame(messages: Iterable[bytes]) -> bytes:
+    """Several encoded hub messages as one hub frame."""
+    return b"[" + b",".join(messages) + b"]"
+
+
+def loads(text: str) -> object:
+    """Parse JSON strictly; raises Malformed for what protocol.md section 1 names.
+
+    Compact text, which is what machines send, is proven by its round trip: text that encodes to itself
+    has no duplicate key, no NaN and no number that a reader could take for another.
+    """
+    brackets = text.count("{") + text.count("[")
+    if brackets <= MAX_DEPTH and "\\u" not in text:
+        try:
+            value: object = _PLAIN_DECODER.decode(text)
+            if _ENCODER.encode(value) == text.encode() and _keeps_integers(value):
+                return value
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            pass  # the slow path names the fault
+    if brackets > MAX_DEPTH and _depth(text) > MAX_DEPTH:
+        raise Malformed(f"nested deeper than {MAX_DEPTH}")
+    try:
+        value = _STRICT.decode(text)
+    except Malformed:
+        raise
+    except json.JSONDecodeError as fault:
+        raise Malformed(f"not JSON: {fault.msg} at character {fault.pos}") from None
+    except (ValueError, RecursionError):
+        raise Malformed("not JSON") from None
+    _check_text(value)
+    return value
+
+
+def _keeps_integers(value: object) -> bool:
+    if isinstance(value, dict):
+        return all(map(_keeps_integers, value.values()))
+    if isinstance(value, list):
+        return all(map(_keeps_integers, value))
+    return not isinstance(value, int) or -_MAX_MAGNITUDE <= value <= _MAX_MAGNITUDE
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise Malformed("duplicate key")
+    return fields
+
+
+def _integer(digits: str) -> int:
+    # The length is looked at first: converting thousands of digits takes quadratic time.
+    if len(digits) > _DIGITS or not -_MAX_MAGNITUDE <= (number := int(digits)) <= _MAX_MAGNITUDE:
+        raise Malformed("integer beyond ±2^53")
+    return number
+
+
+def _number(digits: str) -> float:
+    number = float(digits)
+    if number in (float("inf"), float("-inf")):
+        raise Malformed("number overflows")
+    return number
+
+
+def _constant(word: str) -> NoReturn:
+    raise Malformed(f"{word} is not JSON")
+
+
+_STRICT: Final = json.JSONDecoder(
+    object_pairs_hook=_pairs, parse_int=_integer, parse_float=_number, parse_constant=_constant
+)
+
+
+def _depth(text: str) -> int:
+    depth = deepest = 0
+    for bracket in _BRACKET.findall(_STRING.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _check_text(value: object) -> None:
+    # Depth is bounded by MAX_DEPTH before this runs.
+    match value:
+        case str():
+            if "\0" in value:
+                raise Malformed("NUL in text")
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                raise Malformed("lone surrogate in text") from None
+        case dict():
+            for key, member in value.items():
+                _check_text(key)
+                _check_text(member)
+        case list():
+            for member in value:
+                _check_text(member)
+        case _:
+            pass  # numbers, true, false and null hold no text
+
+
+def _convert(fields: dict[str, Any], struct: type[_S], prefix: str) -> _S:
+    try:
+        return msgspec.convert(fields, struct)
+    except msgspec.ValidationError as fault:
+        problem = str(fault)
+        path = ""
+        if (found := _AT_PATH.search(problem)) is not None:
+            path, problem = found["path"], problem[: found.start()]
+        elif (missing := re.search(r"required field `(\w+)`", problem)) is not None:
+            path = missing[1]
+        field = ".".join(part for part in (prefix, path) if part) or "message"
+        raise Invalid(field, problem) from None

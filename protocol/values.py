@@ -1,0 +1,140 @@
+"""Values that many messages share: ids, times, binary text, and the closed sets of words.
+
+Times stay text on the wire types because the contract fixes their spelling (six decimals, `Z`),
+which a datetime can't carry; `parse_time` and `format_time` are the only way in and out.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+from msgspec import Meta
+
+MAX_INTEGER = 2**53 - 1
+"""Largest integer that every JSON reader keeps exactly."""
+MAX_FRAME_BYTES = 65_535
+"""A client's frame is under 65,536 bytes once it is authenticated …"""
+MAX_FRAME_BYTES_BEFORE_AUTH = 4_095
+"""… and under 4,096 before."""
+MAX_HUB_FRAME_BYTES = 1_048_575
+"""A hub's frame stays under 1 MiB."""
+MAX_STATE_PART_BYTES = 262_143
+"""One part of `presence.state` stays under 256 KiB."""
+MAX_DEPTH = 32
+"""Deepest nesting of JSON; the top object is depth 1."""
+
+Id = UUID
+Time = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z\Z")]
+"""RFC 3339, UTC, always six decimals: `2026-11-24T07:58:00.000000Z`."""
+Binary = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]*\Z", max_length=MAX_FRAME_BYTES)]
+"""Bytes as base64url without padding."""
+Count = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
+CommandId = Annotated[int, Meta(ge=1, le=MAX_INTEGER)]
+Sequence = Annotated[int, Meta(ge=1, le=MAX_INTEGER)]
+Milliseconds = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
+PageSize = Annotated[int, Meta(ge=1, le=500)]
+Cursor = Annotated[str, Meta(max_length=512)]
+SearchText = Annotated[str, Meta(max_length=100)]
+Version = Annotated[str, Meta(max_length=64)]
+
+
+class Role(StrEnum):
+    KIOSK = "kiosk"
+    EMPLOYEE = "employee"
+    SUPERVISOR = "supervisor"
+    ADMIN = "admin"
+    INSPECTOR = "inspector"
+
+
+class Kind(StrEnum):
+    """What a punch says; `AUTO` leaves it to the hub, and never stands in an answer."""
+
+    AUTO = "auto"
+    IN = "in"
+    OUT = "out"
+    BREAK_START = "break_start"
+    BREAK_END = "break_end"
+
+
+class Captured(StrEnum):
+    """Whether the kiosk had a welcomed connection when the punch was made."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+
+
+class Outcome(StrEnum):
+    RECORDED = "recorded"
+    HELD = "held"
+    REFUSED = "refused"
+
+
+class Reason(StrEnum):
+    """Why an outcome is what it is; which reason goes with which outcome is in `protocol/README.md`."""
+
+    DEBOUNCED = "debounced"
+    UNEXPECTED_KIND = "unexpected_kind"
+    BADGE_UNKNOWN = "badge_unknown"
+    PIN_WRONG = "pin_wrong"
+    PIN_UNCHECKED = "pin_unchecked"
+    SEAL_UNAVAILABLE = "seal_unavailable"
+    SEAL_BROKEN = "seal_broken"
+    CLOCK_UNKNOWN = "clock_unknown"
+    DEVICE_FORKED = "device_forked"
+    NOT_RECOGNISED = "not_recognised"
+    BADGE_REVOKED = "badge_revoked"
+    PIN_THROTTLED = "pin_throttled"
+    EMPLOYEE_INACTIVE = "employee_inactive"
+    DEVICE_REVOKED = "device_revoked"
+
+
+class Status(StrEnum):
+    """Where a person is."""
+
+    IN = "in"
+    BREAK = "break"
+    OUT = "out"
+
+
+class DeviceStatus(StrEnum):
+    PENDING = "pending"
+    ACTIVE = "active"
+    REVOKED = "revoked"
+
+
+class Language(StrEnum):
+    ES = "es"
+    EN = "en"
+
+
+def format_time(moment: datetime) -> str:
+    """Spell an aware datetime as the contract does."""
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+
+
+def parse_time(text: str) -> datetime:
+    """Read a `Time`; raises ValueError for a date or hour that no calendar has."""
+    return datetime.fromisoformat(text)
+
+
+def to_binary(data: bytes) -> str:
+    """Bytes as base64url without padding."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def from_binary(text: str, *, length: int | None = None) -> bytes:
+    """Bytes of base64url text without padding; ValueError when it isn't that, or of another length."""
+    try:
+        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("not base64url without padding") from None
+    if "=" in text or to_binary(data) != text:
+        raise ValueError("not base64url without padding")
+    if length is not None and len(data) != length:
+        raise ValueError(f"not {length} bytes")
+    return data
