@@ -173,7 +173,6 @@ def read_settings(environment: Mapping[str, str] | None = None, **overrides: obj
                 values[item.name] = _parse(item.name, text)
             elif item.default is MISSING:
                 faults.append(f"{variable} is missing ({_MEANINGS[item.name].description})")
-            continue
         except ValueError as unreadable:
             faults.append(f"{variable} {unreadable}")
     faults += [
