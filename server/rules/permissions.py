@@ -1,0 +1,85 @@
+"""Who may do what: one table of (command, role, reach), deny by default. Pure.
+
+What a role never may is `forbidden`; what lies beyond its reach is `not_found`, exactly as if it didn't exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Self
+from uuid import UUID
+
+from protocol.values import Role
+
+
+class Reach(StrEnum):
+    """How far a permission goes."""
+
+    OWN = "own"
+    """The caller's own record alone: a kiosk's journal, an employee's punches."""
+    SCOPE = "scope"
+    """The sites and departments of the caller's scope; an admin's and an inspector's is everything."""
+
+
+_SIGNED_IN: Final = dict.fromkeys((Role.EMPLOYEE, Role.SUPERVISOR, Role.ADMIN, Role.INSPECTOR), Reach.OWN)
+_KIOSK: Final = {Role.KIOSK: Reach.OWN}
+_OVERSIGHT: Final = dict.fromkeys((Role.SUPERVISOR, Role.ADMIN, Role.INSPECTOR), Reach.SCOPE)
+
+PERMISSIONS: Final[Mapping[str, Mapping[Role, Reach]]] = {
+    "auth.refresh": _SIGNED_IN,
+    "punch.record": _KIOSK,
+    "time.sync": _KIOSK,
+    "device.report": _KIOSK,
+    "presence.watch": _OVERSIGHT,
+    "presence.unwatch": _OVERSIGHT,
+    "presence.history": _OVERSIGHT,
+    "rollcall.get": _OVERSIGHT,
+    "employee.list": _OVERSIGHT,
+    "employee.get": _OVERSIGHT,
+    "department.list": {Role.ADMIN: Reach.SCOPE, Role.SUPERVISOR: Reach.SCOPE},
+    "punch.list": {**_OVERSIGHT, Role.EMPLOYEE: Reach.OWN},
+    "hub.status": {Role.ADMIN: Reach.SCOPE},
+}
+"""Every command that somebody may use, and how far; `auth` itself comes before any role."""
+
+
+def reach(role: Role, command_type: str) -> Reach | None:
+    """How far `role` may use a command; None: not at all (`forbidden`)."""
+    return PERMISSIONS.get(command_type, {}).get(role)
+
+
+def is_permitted(role: Role, command_type: str) -> bool:
+    """Whether `role` may use a command at all."""
+    return reach(role, command_type) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The sites and departments that a caller may see; None means all of them."""
+
+    site_ids: frozenset[UUID] | None = None
+    department_ids: frozenset[UUID] | None = None
+
+    @classmethod
+    def of(cls, site_ids: Iterable[UUID] | None, department_ids: Iterable[UUID] | None) -> Self:
+        return cls(
+            None if site_ids is None else frozenset(site_ids),
+            None if department_ids is None else frozenset(department_ids),
+        )
+
+    @property
+    def is_everything(self) -> bool:
+        return self.site_ids is None and self.department_ids is None
+
+    def allows_site(self, site_id: UUID) -> bool:
+        return self.site_ids is None or site_id in self.site_ids
+
+    def allows_department(self, department_id: UUID) -> bool:
+        """Whether people of this department may be seen, at a site that is allowed."""
+        return self.department_ids is None or department_id in self.department_ids
+
+
+EVERYTHING: Final = Scope()
+NOTHING: Final = Scope(frozenset(), frozenset())
