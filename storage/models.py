@@ -1,0 +1,178 @@
+"""What is kept, as values. No driver, no wire: repositories fill these, services and rules read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from protocol.values import Captured, DeviceStatus, Kind, Outcome, Reason, Status
+
+JournalKey = tuple[UUID, UUID]
+"""(device_id, log_id)"""
+PunchKey = tuple[UUID, UUID, int]
+"""(device_id, log_id, seq)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    site_id: UUID
+    name: str
+    time_zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Department:
+    department_id: UUID
+    site_id: UUID
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Employee:
+    employee_id: UUID
+    employee_number: str
+    display_name: str
+    site_id: UUID
+    department_id: UUID
+    active: bool
+    badges: int
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A terminal; `revoked_at` is also when a retired one was lost."""
+
+    device_id: UUID
+    site_id: UUID
+    name: str
+    public_key: bytes
+    status: DeviceStatus
+    revoked_at: datetime | None
+    log_id: UUID | None
+
+
+@dataclass(slots=True)
+class Journal:
+    """Head of a device's journal, locked, with what its device is at that moment."""
+
+    device_id: UUID
+    log_id: UUID
+    last_seq: int
+    last_digest: bytes | None
+    site_id: UUID
+    status: DeviceStatus
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class BadgeHolder:
+    """Who holds or held a badge, and when."""
+
+    employee_id: UUID
+    assigned_at: datetime
+    valid_until: datetime | None
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PersonAtWork:
+    """What a batch must know of a person before it locks anything."""
+
+    employee_id: UUID
+    site_id: UUID
+    deactivated_at: datetime | None
+    at_site_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Where a person is; `since` is when their latest counted punch occurred, null before the first."""
+
+    employee_id: UUID
+    status: Status
+    since: datetime | None
+    at_site_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A punch that counts: recorded and not debounced. States and hours are derived from these alone."""
+
+    occurred_at: datetime
+    kind: Kind
+    punch_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class BootClock:
+    """The hub's time at one moment of a boot's monotonic clock."""
+
+    hub_time: datetime
+    monotonic_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPunch:
+    """A punch with its verdict, as it stands in the record for good."""
+
+    recorded_at: datetime
+    device_id: UUID
+    log_id: UUID
+    seq: int
+    punch_id: UUID
+    site_id: UUID
+    employee_id: UUID | None
+    outcome: Outcome
+    reason: Reason | None
+    kind: Kind | None
+    occurred_at: datetime | None
+    captured: Captured
+    same_as: UUID | None
+    signed_text: str
+    signature: bytes
+    digest: bytes
+
+    @property
+    def key(self) -> PunchKey:
+        return (self.device_id, self.log_id, self.seq)
+
+    @property
+    def counted(self) -> bool:
+        return self.outcome is Outcome.RECORDED and self.reason is not Reason.DEBOUNCED
+
+
+class Change(msgspec.Struct, frozen=True, array_like=True):
+    """One line of one board after one change; `on_board` false takes the person off."""
+
+    employee_id: UUID
+    on_board: bool
+    status: Status
+    since: datetime | None
+    at_site_id: UUID | None
+
+
+class SiteChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """Consecutive changes of a site's stream: the first has offset `after` + 1."""
+
+    site_id: UUID
+    epoch: UUID
+    after: int
+    changes: list[Change]
+
+    @property
+    def offset(self) -> int:
+        return self.after + len(self.changes)
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceReport:
+    """What a terminal last said; `complete_to` never waits for a terminal that no one welcomed yet."""
+
+    device_id: UUID
+    site_id: UUID
+    name: str
+    heard_at: datetime | None
+    complete_to: datetime | None

@@ -1,0 +1,51 @@
+"""PIN attempts: counted before they are judged, once for each punch, whichever hub it reaches."""
+
+from __future__ import annotations
+
+from storage.models import PunchKey
+from storage.postgres import Connection
+
+LOCK_NUMBER = "SELECT pg_advisory_xact_lock(hashtextextended(encode($1::bytea, 'hex'), 0))"
+COUNT_ATTEMPTS = """
+SELECT count(*) FROM pin_attempts
+WHERE number_hash = $1 AND verdict IN ('pending', 'wrong') AND (device_id, log_id, seq) <> ($3, $4, $5)
+  AND attempted_at > greatest(
+      clock_timestamp() - make_interval(mins => $2),
+      (SELECT max(attempted_at) FROM pin_attempts WHERE number_hash = $1 AND verdict = 'right'))
+"""
+COUNT_THIS = """
+INSERT INTO pin_attempts (device_id, log_id, seq, number_hash, attempted_at, verdict)
+VALUES ($1, $2, $3, $4, clock_timestamp(), $5)
+ON CONFLICT (device_id, log_id, seq) DO UPDATE SET number_hash = excluded.number_hash, verdict = excluded.verdict
+"""
+
+
+async def count_attempt(
+    connection: Connection, key: PunchKey, number_hash: bytes, *, allowed: int, window_minutes: int
+) -> bool:
+    """Count one attempt for a number as it was typed; False when it must not even be tried.
+
+    Needs a transaction: attempts for one number queue up, so that of many at once exactly `allowed` pass.
+    A right PIN begins the count anew, a throttled attempt isn't counted.
+    """
+    await connection.execute(LOCK_NUMBER, number_hash)
+    earlier: int = await connection.fetchval(COUNT_ATTEMPTS, number_hash, window_minutes, *key)
+    admitted = earlier < allowed
+    await connection.execute(COUNT_THIS, *key, number_hash, "pending" if admitted else "throttled")
+    return admitted
+
+
+SETTLE_ATTEMPT = """
+UPDATE pin_attempts SET verdict = $4 WHERE device_id = $1 AND log_id = $2 AND seq = $3 AND verdict = 'pending'
+"""
+
+
+async def settle_attempt(connection: Connection, key: PunchKey, *, right: bool) -> None:
+    await connection.execute(SETTLE_ATTEMPT, *key, "right" if right else "wrong")
+
+
+FORGET_ATTEMPTS = "DELETE FROM pin_attempts WHERE attempted_at < clock_timestamp() - make_interval(mins => $1)"
+
+
+async def forget_attempts(connection: Connection, older_than_minutes: int) -> None:
+    await connection.execute(FORGET_ATTEMPTS, older_than_minutes)

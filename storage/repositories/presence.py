@@ -1,0 +1,186 @@
+"""Derived state: where people are, and the streams that tell it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+
+from protocol.values import Status
+from storage.models import Change, Presence
+from storage.postgres import Connection
+
+CLOCK_SLACK: Final = timedelta(hours=1)
+"""A punch is recorded after it occurred, give or take this much: it bounds the partitions that are read."""
+
+LOCK_STREAMS = """
+SELECT s.site_id, s.head, (SELECT current_epoch()) AS epoch
+FROM streams s WHERE s.site_id = ANY ($1::uuid[]) ORDER BY s.site_id FOR UPDATE
+"""
+
+
+async def lock_streams(connection: Connection, site_ids: Sequence[UUID]) -> tuple[UUID, dict[UUID, int]]:
+    """Lock sites' streams in order of their ids; gives the epoch and each head. Sites must exist."""
+    rows = await connection.fetch(LOCK_STREAMS, list(site_ids))
+    return rows[0]["epoch"], {row["site_id"]: row["head"] for row in rows}
+
+
+LOCK_PRESENCE = """
+SELECT employee_id, status, since, at_site_id FROM presence
+WHERE employee_id = ANY ($1::uuid[]) ORDER BY employee_id FOR UPDATE
+"""
+
+
+async def lock_presence(connection: Connection, employee_ids: Sequence[UUID]) -> dict[UUID, Presence]:
+    """Lock people's presence in order of their ids."""
+    rows = await connection.fetch(LOCK_PRESENCE, list(employee_ids))
+    return {row["employee_id"]: _presence(row) for row in rows}
+
+
+# Taken once all locks are held, so that it rises in the order of offsets.
+COMMIT_CLOCK = "SELECT clock_timestamp()"
+
+
+async def commit_clock(connection: Connection) -> datetime:
+    """PostgreSQL's clock now: `recorded_at` of the batch whose locks are held."""
+    moment: datetime = await connection.fetchval(COMMIT_CLOCK)
+    return moment
+
+
+WRITE_PRESENCE = """
+UPDATE presence p SET status = n.status, since = n.since, at_site_id = n.at_site_id
+FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::uuid[]) AS n (employee_id, status, since, at_site_id)
+WHERE p.employee_id = n.employee_id
+"""
+WRITE_CHANGES = """
+INSERT INTO stream_changes (site_id, "offset", employee_id, on_board, status, since, at_site_id, changed_at)
+SELECT site_id, "offset", employee_id, on_board, status, since, at_site_id, $8
+FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::boolean[], $5::text[], $6::timestamptz[], $7::uuid[])
+  AS c (site_id, "offset", employee_id, on_board, status, since, at_site_id)
+"""
+ADVANCE_STREAMS = """
+UPDATE streams s SET head = n.head
+FROM unnest($1::uuid[], $2::bigint[]) AS n (site_id, head) WHERE s.site_id = n.site_id
+"""
+
+
+async def write_presence(connection: Connection, people: Sequence[Presence]) -> None:
+    """Write locked presence rows back."""
+    await connection.execute(
+        WRITE_PRESENCE,
+        [person.employee_id for person in people],
+        [person.status for person in people],
+        [person.since for person in people],
+        [person.at_site_id for person in people],
+    )
+
+
+async def append_changes(
+    connection: Connection,
+    changes: Mapping[UUID, tuple[int, Sequence[Change]]],
+    changed_at: datetime,
+) -> None:
+    """Append to locked streams: per site the head before, and the changes that follow it."""
+    rows = [
+        (site_id, head + place, change)
+        for site_id, (head, appended) in changes.items()
+        for place, change in enumerate(appended, start=1)
+    ]
+    await connection.execute(
+        WRITE_CHANGES,
+        [site_id for site_id, _, _ in rows],
+        [offset for _, offset, _ in rows],
+        [change.employee_id for _, _, change in rows],
+        [change.on_board for _, _, change in rows],
+        [change.status for _, _, change in rows],
+        [change.since for _, _, change in rows],
+        [change.at_site_id for _, _, change in rows],
+        changed_at,
+    )
+    await connection.execute(
+        ADVANCE_STREAMS, list(changes), [head + len(appended) for head, appended in changes.values()]
+    )
+
+
+HEADS = """
+SELECT (SELECT current_epoch()) AS epoch, (SELECT version FROM directory_version) AS directory_version,
+       s.site_id, s.head
+FROM streams s
+"""
+
+
+async def heads(connection: Connection) -> tuple[UUID, int, dict[UUID, int]]:
+    """Epoch, version of the directory, and each site's head. An installation has at least one site."""
+    rows = await connection.fetch(HEADS)
+    if not rows:
+        row = await connection.fetchrow("SELECT current_epoch(), version FROM directory_version")
+        assert row is not None  # noqa: S101 - the migration puts the one row there
+        return row[0], row[1], {}
+    return rows[0]["epoch"], rows[0]["directory_version"], {row["site_id"]: row["head"] for row in rows}
+
+
+CHANGES_AFTER = """
+SELECT "offset", employee_id, on_board, status, since, at_site_id
+FROM stream_changes WHERE site_id = $1 AND "offset" > $2 ORDER BY "offset" LIMIT $3
+"""
+
+
+async def changes_after(connection: Connection, site_id: UUID, after: int, limit: int) -> list[Change] | None:
+    """The changes that follow `after`, at most `limit`; None when the next one is no longer kept."""
+    rows = await connection.fetch(CHANGES_AFTER, site_id, after, limit)
+    if rows and rows[0]["offset"] != after + 1:
+        return None
+    return [
+        Change(row["employee_id"], row["on_board"], Status(row["status"]), row["since"], row["at_site_id"])
+        for row in rows
+    ]
+
+
+BOARD = """
+SELECT p.employee_id, p.status, p.since, p.at_site_id
+FROM presence p JOIN employees e USING (employee_id)
+WHERE e.site_id = $1 AND e.deactivated_at IS NULL OR p.at_site_id = $1
+"""
+
+
+async def board(connection: Connection, site_id: UUID) -> list[Presence]:
+    """People of a site's board: at home there, or in there. Read it in one snapshot with `heads`."""
+    return [_presence(row) for row in await connection.fetch(BOARD, site_id)]
+
+
+HEADCOUNT = """
+WITH visitors AS (
+    SELECT DISTINCT employee_id FROM punches
+    WHERE site_id = $1 AND counted AND occurred_at BETWEEN $2::timestamptz - $5::interval AND $3 AND recorded_at >= $6
+), moves AS (
+    SELECT p.site_id, p.kind, p.occurred_at,
+           lead(p.occurred_at) OVER (PARTITION BY p.employee_id
+                                     ORDER BY p.occurred_at, p.recorded_at, p.device_id, p.log_id, p.seq) AS left_at
+    FROM punches p JOIN visitors USING (employee_id)
+    WHERE p.counted AND p.occurred_at BETWEEN $2::timestamptz - $5::interval AND $3 AND p.recorded_at >= $6
+)
+SELECT count(*) FILTER (WHERE m.kind IN ('in', 'break_end')) AS present,
+       count(*) FILTER (WHERE m.kind = 'break_start') AS on_break
+FROM generate_series($2::timestamptz, $3, $4::interval) AS tick
+LEFT JOIN moves m ON m.site_id = $1 AND m.kind <> 'out'
+                 AND m.occurred_at <= tick AND (m.left_at IS NULL OR m.left_at > tick)
+GROUP BY tick ORDER BY tick
+"""
+
+
+async def headcount(
+    connection: Connection, site_id: UUID, *, since: datetime, until: datetime, step_minutes: int, lookback_minutes: int
+) -> list[tuple[int, int]]:
+    """(in, on break) at the site at each step; people who came over `lookback_minutes` before are left out."""
+    lookback = timedelta(minutes=lookback_minutes)
+    rows = await connection.fetch(
+        HEADCOUNT, site_id, since, until, timedelta(minutes=step_minutes), lookback, since - lookback - CLOCK_SLACK
+    )
+    return [(row["present"], row["on_break"]) for row in rows]
+
+
+def _presence(row: asyncpg.Record) -> Presence:
+    return Presence(row["employee_id"], Status(row["status"]), row["since"], row["at_site_id"])

@@ -1,0 +1,311 @@
+"""The signed record: journals, receipts, punches, and what is kept beside them for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from protocol.values import Captured, DeviceStatus, Kind, Outcome, Reason
+from storage.models import BootClock, Counted, Journal, JournalKey, PunchKey, StoredPunch
+from storage.postgres import Connection
+
+OPEN_JOURNALS = """
+INSERT INTO device_journals (device_id, log_id, last_seq)
+SELECT device_id, log_id, 0 FROM unnest($1::uuid[], $2::uuid[]) AS new (device_id, log_id)
+ORDER BY device_id, log_id
+ON CONFLICT DO NOTHING
+"""
+
+
+async def open_journals(connection: Connection, keys: Sequence[JournalKey]) -> None:
+    """Make sure that these journals have a head to lock. Outside the batch's transaction: order stays free."""
+    await connection.execute(OPEN_JOURNALS, [key[0] for key in keys], [key[1] for key in keys])
+
+
+LOCK_JOURNALS = """
+SELECT j.device_id, j.log_id, j.last_seq, j.last_digest, d.site_id, d.status, d.revoked_at
+FROM device_journals j JOIN devices d USING (device_id)
+WHERE (j.device_id, j.log_id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))
+ORDER BY j.device_id, j.log_id
+FOR UPDATE OF j
+"""
+
+
+async def lock_journals(connection: Connection, keys: Sequence[JournalKey]) -> dict[JournalKey, Journal]:
+    """Lock heads in order of their ids; what is missing in the answer has no head yet."""
+    rows = await connection.fetch(LOCK_JOURNALS, [key[0] for key in keys], [key[1] for key in keys])
+    return {
+        (row["device_id"], row["log_id"]): Journal(
+            row["device_id"],
+            row["log_id"],
+            row["last_seq"],
+            row["last_digest"],
+            row["site_id"],
+            DeviceStatus(row["status"]),
+            row["revoked_at"],
+        )
+        for row in rows
+    }
+
+
+FIND_RECORDED = """
+SELECT p.*, r.digest
+FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS asked (device_id, log_id, seq)
+JOIN receipts r USING (device_id, log_id, seq)
+JOIN punches p ON (p.recorded_at, p.device_id, p.log_id, p.seq) = (r.recorded_at, r.device_id, r.log_id, r.seq)
+"""
+
+
+async def find_recorded(connection: Connection, keys: Sequence[PunchKey]) -> dict[PunchKey, StoredPunch]:
+    """The punches that already stand at these places."""
+    columns = [list(column) for column in zip(*keys, strict=True)]
+    rows = await connection.fetch(FIND_RECORDED, *columns)
+    return {punch.key: punch for punch in map(_stored, rows)}
+
+
+HAS_RECEIPT = "SELECT EXISTS (SELECT FROM receipts WHERE device_id = $1 AND log_id = $2 AND seq = $3)"
+
+
+async def has_receipt(connection: Connection, key: PunchKey) -> bool:
+    return bool(await connection.fetchval(HAS_RECEIPT, *key))
+
+
+INSERT_PUNCHES = """
+WITH batch AS (
+    SELECT * FROM unnest(
+        $2::uuid[], $3::uuid[], $4::bigint[], $5::uuid[], $6::uuid[], $7::uuid[], $8::text[], $9::text[], $10::text[],
+        $11::timestamptz[], $12::text[], $13::uuid[], $14::text[], $15::bytea[], $16::bytea[], $17::boolean[]
+    ) AS b (device_id, log_id, seq, punch_id, site_id, employee_id, outcome, reason, kind,
+            occurred_at, captured, same_as, signed_text, signature, digest, counted)
+), receipt AS (
+    INSERT INTO receipts (device_id, log_id, seq, digest, recorded_at)
+    SELECT device_id, log_id, seq, digest, $1 FROM batch
+)
+INSERT INTO punches (recorded_at, device_id, log_id, seq, punch_id, site_id, employee_id, outcome, reason, kind,
+                     occurred_at, captured, same_as, signed_text, signature, counted)
+SELECT $1, device_id, log_id, seq, punch_id, site_id, employee_id, outcome, reason, kind,
+       occurred_at, captured, same_as, signed_text, signature, counted
+FROM batch
+"""
+
+
+async def insert_punches(connection: Connection, recorded_at: datetime, punches: Sequence[StoredPunch]) -> None:
+    """Append punches and their receipts; a place that is taken raises RowRefused."""
+    await connection.execute(
+        INSERT_PUNCHES,
+        recorded_at,
+        [punch.device_id for punch in punches],
+        [punch.log_id for punch in punches],
+        [punch.seq for punch in punches],
+        [punch.punch_id for punch in punches],
+        [punch.site_id for punch in punches],
+        [punch.employee_id for punch in punches],
+        [punch.outcome for punch in punches],
+        [punch.reason for punch in punches],
+        [punch.kind for punch in punches],
+        [punch.occurred_at for punch in punches],
+        [punch.captured for punch in punches],
+        [punch.same_as for punch in punches],
+        [punch.signed_text for punch in punches],
+        [punch.signature for punch in punches],
+        [punch.digest for punch in punches],
+        [punch.counted for punch in punches],
+    )
+
+
+ADVANCE_JOURNALS = """
+WITH advanced AS (
+    UPDATE device_journals j SET last_seq = n.last_seq, last_digest = n.last_digest
+    FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bytea[]) AS n (device_id, log_id, last_seq, last_digest)
+    WHERE (j.device_id, j.log_id) = (n.device_id, n.log_id)
+)
+UPDATE devices d SET log_id = n.log_id
+FROM unnest($5::uuid[], $6::uuid[]) AS n (device_id, log_id) WHERE d.device_id = n.device_id
+"""
+
+
+async def advance_journals(connection: Connection, journals: Iterable[Journal], begun: Mapping[UUID, UUID]) -> None:
+    """Write locked heads back; `begun` names each device's journal that got its first punch."""
+    heads = list(journals)
+    await connection.execute(
+        ADVANCE_JOURNALS,
+        [head.device_id for head in heads],
+        [head.log_id for head in heads],
+        [head.last_seq for head in heads],
+        [head.last_digest for head in heads],
+        list(begun.keys()),
+        list(begun.values()),
+    )
+
+
+BOOT_CLOCKS = """
+SELECT device_id, boot_id, hub_time, monotonic_ms FROM device_boots
+WHERE (device_id, boot_id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))
+"""
+
+
+async def boot_clocks(connection: Connection, boots: Sequence[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], BootClock]:
+    """What any hub measured of these (device, boot) pairs."""
+    rows = await connection.fetch(BOOT_CLOCKS, [boot[0] for boot in boots], [boot[1] for boot in boots])
+    return {(row["device_id"], row["boot_id"]): BootClock(row["hub_time"], row["monotonic_ms"]) for row in rows}
+
+
+HISTORIES = """
+SELECT p.employee_id, p.occurred_at, p.kind, p.punch_id
+FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[]) AS w (employee_id, since, until)
+JOIN punches p ON p.employee_id = w.employee_id AND p.counted
+              AND p.occurred_at BETWEEN w.since AND w.until AND p.recorded_at >= $4
+ORDER BY p.employee_id, p.occurred_at, p.recorded_at, p.device_id, p.log_id, p.seq
+"""
+
+
+async def histories(
+    connection: Connection, windows: Mapping[UUID, tuple[datetime, datetime]], recorded_from: datetime
+) -> dict[UUID, list[Counted]]:
+    """Counted punches of each person within their window; `recorded_from` spares the partitions before it."""
+    rows = await connection.fetch(
+        HISTORIES,
+        list(windows),
+        [window[0] for window in windows.values()],
+        [window[1] for window in windows.values()],
+        recorded_from,
+    )
+    found: dict[UUID, list[Counted]] = {employee_id: [] for employee_id in windows}
+    for employee_id, occurred_at, kind, punch_id in rows:
+        found[employee_id].append(Counted(occurred_at, Kind(kind), punch_id))
+    return found
+
+
+KEEP_SEALED = """
+INSERT INTO sealed_credentials (device_id, log_id, seq, sealing_key_id, sealed)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::bytea[])
+"""
+
+
+async def keep_sealed(connection: Connection, rows: Sequence[tuple[PunchKey, str, bytes]]) -> None:
+    """Keep what could not be opened or judged: (place, sealing key id, sealed bytes)."""
+    await connection.execute(
+        KEEP_SEALED,
+        [key[0] for key, _, _ in rows],
+        [key[1] for key, _, _ in rows],
+        [key[2] for key, _, _ in rows],
+        [key_id for _, key_id, _ in rows],
+        [sealed for _, _, sealed in rows],
+    )
+
+
+KEEP_UNKNOWN_BADGES = """
+INSERT INTO unknown_badges (device_id, punch_id, encrypted, seen_at, expires_at)
+SELECT device_id, punch_id, encrypted, $4, $5
+FROM unnest($1::uuid[], $2::uuid[], $3::bytea[]) AS b (device_id, punch_id, encrypted)
+ON CONFLICT DO NOTHING
+"""
+
+
+async def keep_unknown_badges(
+    connection: Connection,
+    rows: Sequence[tuple[UUID, UUID, bytes]],
+    *,
+    seen_at: datetime,
+    expires_at: datetime,
+) -> None:
+    """Keep unknown badges, encrypted, until `expires_at`: (device, punch, ciphertext)."""
+    await connection.execute(
+        KEEP_UNKNOWN_BADGES,
+        [device_id for device_id, _, _ in rows],
+        [punch_id for _, punch_id, _ in rows],
+        [encrypted for _, _, encrypted in rows],
+        seen_at,
+        expires_at,
+    )
+
+
+AUDIT_CONFLICTS = """
+INSERT INTO audit (actor, action, subject, details)
+SELECT 'device:' || device_id, 'punch.conflict', punch_id::text, jsonb_build_object('log_id', log_id, 'seq', seq)
+FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[]) AS c (device_id, log_id, seq, punch_id)
+"""
+
+
+async def audit_conflicts(connection: Connection, rows: Sequence[tuple[PunchKey, UUID]]) -> None:
+    """Note that a device sent other bytes for a place that is taken: (place, punch id it sent)."""
+    await connection.execute(
+        AUDIT_CONFLICTS,
+        [key[0] for key, _ in rows],
+        [key[1] for key, _ in rows],
+        [key[2] for key, _ in rows],
+        [punch_id for _, punch_id in rows],
+    )
+
+
+LIST_PUNCHES = """
+SELECT p.*, ''::bytea AS digest FROM punches p
+WHERE ($1::uuid[] IS NULL OR p.site_id = ANY ($1))
+  AND ($2::uuid IS NULL OR p.employee_id = $2)
+  AND ($3::uuid IS NULL OR p.device_id = $3)
+  AND ($4::timestamptz IS NULL OR p.happened_at >= $4)
+  AND ($5::timestamptz IS NULL OR p.happened_at < $5)
+  AND ($6::text IS NULL OR p.outcome = $6)
+  AND ($7::timestamptz IS NULL
+       OR (p.happened_at, p.punch_id, p.device_id, p.log_id, p.seq) < ($7, $8::uuid, $9::uuid, $10::uuid, $11::bigint))
+  AND ($12::uuid[] IS NULL OR p.employee_id = ANY ($12))
+ORDER BY p.happened_at DESC, p.punch_id DESC, p.device_id DESC, p.log_id DESC, p.seq DESC
+LIMIT $13
+"""
+
+ListPosition = tuple[datetime, UUID, UUID, UUID, int]
+"""(happened_at, punch_id, device_id, log_id, seq) of the last punch of a page."""
+
+
+async def list_punches(
+    connection: Connection,
+    *,
+    site_ids: Sequence[UUID] | None,
+    employee_id: UUID | None,
+    device_id: UUID | None,
+    since: datetime | None,
+    until: datetime | None,
+    outcome: Outcome | None,
+    within_employees: Sequence[UUID] | None,
+    after: ListPosition | None,
+    limit: int,
+) -> list[StoredPunch]:
+    """Punches newest first from behind `after`; `within_employees` is the caller's scope by department."""
+    position: tuple[object, ...] = after if after is not None else (None,) * 5
+    rows = await connection.fetch(
+        LIST_PUNCHES,
+        site_ids,
+        employee_id,
+        device_id,
+        since,
+        until,
+        outcome,
+        *position,
+        within_employees,
+        limit,
+    )
+    return [_stored(row) for row in rows]
+
+
+def _stored(row: asyncpg.Record) -> StoredPunch:
+    return StoredPunch(
+        recorded_at=row["recorded_at"],
+        device_id=row["device_id"],
+        log_id=row["log_id"],
+        seq=row["seq"],
+        punch_id=row["punch_id"],
+        site_id=row["site_id"],
+        employee_id=row["employee_id"],
+        outcome=Outcome(row["outcome"]),
+        reason=Reason(row["reason"]) if row["reason"] is not None else None,
+        kind=Kind(row["kind"]) if row["kind"] is not None else None,
+        occurred_at=row["occurred_at"],
+        captured=Captured(row["captured"]),
+        same_as=row["same_as"],
+        signed_text=row["signed_text"],
+        signature=row["signature"],
+        digest=row["digest"],
+    )
