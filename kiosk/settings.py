@@ -65,6 +65,20 @@ class Settings:
     )
     disk_retry_seconds: Annotated[float, Means("until an unwritable outbox is tried again", 0.1, 600)] = 10.0
 
+    # The screens
+    receipt_seconds: Annotated[float, Means("a receipt stays", 0.5, 60)] = 3.0
+    reading_seconds: Annotated[float, Means("a refusal stays, which has more to read", 0.5, 120)] = 7.0
+    kept_after_seconds: Annotated[float, Means("without an answer, before a punch shows as kept here", 0.1, 60)] = 1.0
+    entry_seconds: Annotated[
+        float, Means("without a key, before a number, a PIN or a chosen kind is forgotten", 1, 600)
+    ] = 20.0
+    reader_gap_ms: Annotated[float, Means("between two characters of a badge reader, at most (median)", 1, 1_000)] = (
+        50.0
+    )
+    reader_pause_ms: Annotated[float, Means("between a typed key and a scan that begins anew, at least", 1, 60_000)] = (
+        500.0
+    )
+
     def __post_init__(self) -> None:
         faults = [
             f"{name}: {meaning.least:g} … {meaning.most:g} ({meaning.description})"
