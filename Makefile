@@ -30,7 +30,8 @@ TIMED = started=$$(date +%s); status=0; $(1) || status=$$?; \
 help: ## Say what there is
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(STAMP) ## Fill .venv with exactly what the locks name
+setup: $(STAMP) ## Fill .venv with what the locks name
+	@$(if $(filter setup,$(MAKECMDGOALS)),echo "setup: $(VENV) is as .locks/dev.txt says")
 
 $(STAMP): $(LOCKS)
 	@test -n "$(PYTHON)" || { echo "setup: needs Python 3.11 or newer; set PYTHON=/path/to/python3" >&2; exit 1; }
@@ -44,7 +45,6 @@ $(STAMP): $(LOCKS)
 	@$(UV_INSTALL) --no-deps --no-build-isolation --editable .
 	@rm -f $(VENV)/.installed-*
 	@touch $@
-	@echo "setup: done"
 
 dev: setup ## The hub, PostgreSQL and Valkey on this machine, without simulated kiosks; logs on the screen
 	@$(BIN)/attendance-hub demo --headless --port $(PORT) --data $(DATA) --traffic 0 $(ARGS)

@@ -15,6 +15,7 @@ from playwright.sync_api import sync_playwright
 
 VARIABLE = "ATTENDANCE_BROWSER"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge")
+DEBIAN_PACKAGES = ("chromium", "fonts-dejavu-core")  # without a font a page has no text to look at
 INSTALL_SECONDS = 600
 
 
@@ -72,16 +73,17 @@ def _apt_get() -> None:
         return
     prefix = [] if os.geteuid() == 0 else ["sudo", "--non-interactive", "DEBIAN_FRONTEND=noninteractive"]
     if _run([*prefix, "apt-get", "update", "-qq"]):
-        _run([*prefix, "apt-get", "install", "-qq", "--yes", "--no-install-recommends", "chromium"])
+        _run([*prefix, "apt-get", "install", "-qq", "--yes", "--no-install-recommends", *DEBIAN_PACKAGES])
 
 
 def _run(command: list[str]) -> bool:
-    """Its output goes to standard error, so that standard output holds the path alone."""
+    """Whether it went well. What it prints is dropped: an attempt that fails isn't the end."""
     try:
         completed = subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
-            stdout=sys.stderr,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
             timeout=INSTALL_SECONDS,
             check=False,
             env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
