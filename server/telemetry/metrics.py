@@ -1,0 +1,152 @@
+"""A hub's figures for Prometheus, in a registry of their own. Every label's values are a closed set."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+from protocol.errors import CloseCode, ErrorCode
+from protocol.values import Outcome, Reason, Role
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+_COMMIT_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_BATCH_BUCKETS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024)
+_LAG_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5)
+
+
+class Healed(StrEnum):
+    """How a hole in a site's stream was closed."""
+
+    LATE_BELL = "late_bell"
+    """The missing bell came after all."""
+    LOG = "log"
+    """A bell told of a hole, and PostgreSQL was read."""
+    POLL = "poll"
+    """No bell came: the heads in PostgreSQL told of it."""
+
+
+class LoginResult(StrEnum):
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    THROTTLED = "throttled"
+
+
+class RefreshResult(StrEnum):
+    ROTATED = "rotated"
+    REPEATED = "repeated"
+    """The previous token within its grace: the same successor again."""
+    REUSED = "reused"
+    """An older token: its family was ended."""
+    REFUSED = "refused"
+
+
+class Metrics:
+    """Counts what happens; each hub process has one."""
+
+    def __init__(self, *, version: str) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        Info("hub", "What this hub is", registry=self.registry).info({"version": version})
+        self._connections = Gauge(
+            "hub_connections", "Welcomed WebSocket connections by role", ["role"], registry=self.registry
+        )
+        self._punches = Counter(
+            "hub_punches", "Punches answered after commit", ["outcome", "reason"], registry=self.registry
+        )
+        self._repeated = Counter(
+            "hub_punches_repeated", "Punches answered again from their receipt", registry=self.registry
+        )
+        self._journal_conflicts = Counter(
+            "hub_journal_conflicts", "A known place in a journal came with other bytes", registry=self.registry
+        )
+        self._errors = Counter(
+            "hub_command_errors", "Commands answered with an error", ["code"], registry=self.registry
+        )
+        self._closes = Counter("hub_closes", "Connections that the hub closed", ["code"], registry=self.registry)
+        self._commit_seconds = Histogram(
+            "hub_commit_seconds", "One batch: from its first lock to its commit", buckets=_COMMIT_BUCKETS,
+            registry=self.registry,
+        )  # fmt: skip
+        self._batch = Histogram(
+            "hub_batch_punches", "Punches in one batch", buckets=_BATCH_BUCKETS, registry=self.registry
+        )
+        self.ingest_depth = Gauge("hub_ingest_depth", "Punches that wait for a writer", registry=self.registry)
+        self._healed = Counter(
+            "hub_holes_healed", "Holes in streams that were closed", ["kind"], registry=self.registry
+        )
+        self._bell_lag = Histogram(
+            "hub_bell_lag_seconds", "From a commit to its bell at this hub", buckets=_LAG_BUCKETS,
+            registry=self.registry,
+        )  # fmt: skip
+        self._pushes = Counter("hub_pushes", "Pushes to clients", registry=self.registry)
+        self._coalesced = Counter(
+            "hub_pushes_coalesced", "Pushes that shared a frame with another message", registry=self.registry
+        )
+        self._collapsed = Counter(
+            "hub_pushes_collapsed", "Changes that a later one of the same person replaced", registry=self.registry
+        )
+        self._logins = Counter("hub_logins", "Sign-ins at this hub", ["result"], registry=self.registry)
+        self._refreshes = Counter("hub_token_refreshes", "Refresh tokens shown", ["result"], registry=self.registry)
+        for role in Role:
+            self._connections.labels(role)
+        for code in ErrorCode:
+            self._errors.labels(code)
+        for kind in Healed:
+            self._healed.labels(kind)
+
+    def connected(self, role: Role) -> None:
+        self._connections.labels(role).inc()
+
+    def disconnected(self, role: Role) -> None:
+        self._connections.labels(role).dec()
+
+    def punch(self, outcome: Outcome, reason: Reason | None) -> None:
+        self._punches.labels(outcome, reason or "none").inc()
+
+    def punch_repeated(self) -> None:
+        self._repeated.inc()
+
+    def journal_conflict(self) -> None:
+        self._journal_conflicts.inc()
+
+    def command_error(self, code: ErrorCode) -> None:
+        self._errors.labels(code).inc()
+
+    def closed(self, code: CloseCode) -> None:
+        self._closes.labels(int(code)).inc()
+
+    def committed(self, *, punches: int, seconds: float) -> None:
+        """One batch was committed."""
+        self._batch.observe(punches)
+        self._commit_seconds.observe(seconds)
+
+    def hole_healed(self, kind: Healed) -> None:
+        self._healed.labels(kind).inc()
+
+    def bell_heard(self, *, lag_seconds: float) -> None:
+        self._bell_lag.observe(max(lag_seconds, 0.0))
+
+    def pushed(self, *, pushes: int, coalesced: int = 0, collapsed: int = 0) -> None:
+        """Pushes went out: how many, how many of them in a shared frame, how many changes were left out."""
+        self._pushes.inc(pushes)
+        if coalesced:
+            self._coalesced.inc(coalesced)
+        if collapsed:
+            self._collapsed.inc(collapsed)
+
+    def login(self, result: LoginResult) -> None:
+        self._logins.labels(result).inc()
+
+    def refresh(self, result: RefreshResult) -> None:
+        self._refreshes.labels(result).inc()
+
+    def render(self) -> bytes:
+        """The text that Prometheus scrapes (`CONTENT_TYPE`)."""
+        return generate_latest(self.registry)
