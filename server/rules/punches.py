@@ -35,6 +35,8 @@ _EXPECTED: Final = {
     Status.BREAK: frozenset({Kind.BREAK_END, Kind.OUT}),
 }
 _INFERRED: Final = {Status.OUT: Kind.IN, Status.IN: Kind.OUT, Status.BREAK: Kind.BREAK_END}
+EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+"""No hub's clock ever stood before this: a punch dated earlier has no known time."""
 _OCCURRED: Final = attrgetter("occurred_at")
 
 
@@ -80,9 +82,10 @@ def occurred_at(punch: Punch, boot: BootClock | None) -> datetime | None:
     if boot is None:
         return None
     try:
-        return boot.hub_time + timedelta(milliseconds=punch.monotonic_ms - boot.monotonic_ms)
+        moment = boot.hub_time + timedelta(milliseconds=punch.monotonic_ms - boot.monotonic_ms)
     except OverflowError:
         return None
+    return moment if moment >= EARLIEST else None
 
 
 @dataclass(frozen=True, slots=True)

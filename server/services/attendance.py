@@ -1,0 +1,246 @@
+"""Recording punches: one transaction for a batch, from locked journals to answers.
+
+The order of locks is a law of the house: journals, then streams, then presence rows, ids ascending. What a
+batch must know before it can lock (whose badge, which boards) is read first and checked again under the lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, assert_never
+from uuid import UUID
+
+from protocol.values import Reason
+from server.rules.punches import PunchRules, occurred_at
+from server.rules.verdicts import Identified, Identity, Unidentified, holder_at
+from server.secrets.provider import SecretsProvider
+from server.services.batch import Answer, Bench, Facts, Judged, Resolved, Submission, history_window
+from server.services.directory import Directory
+from server.services.pins import PinResult, PinVerdict
+from server.services.preparation import OpenedBadge, OpenedNumber, Unreadable, badge_place
+from storage.errors import StorageConflict
+from storage.models import BadgeHolder, BootClock, Counted, Journal, JournalKey, PersonAtWork, SiteChanges, StoredPunch
+from storage.postgres import Connection, Database
+from storage.repositories import people, presence, punches
+
+_RELOCKS: Final = 5
+_KNOWN_JOURNALS_MAX: Final = 100_000
+
+
+class _LockMore(Exception):
+    """Someone was at a site whose stream this transaction doesn't hold: begin again with it."""
+
+    def __init__(self, site_ids: frozenset[UUID]) -> None:
+        super().__init__()
+        self.site_ids = site_ids
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Answers in the order of the submissions, and what changed on the boards."""
+
+    answers: list[Answer]
+    changes: list[SiteChanges]
+
+
+class Attendance:
+    def __init__(
+        self,
+        database: Database,
+        secrets: SecretsProvider,
+        directory: Directory,
+        rules: PunchRules,
+        *,
+        unknown_badge_minutes: int,
+    ) -> None:
+        self._database = database
+        self._secrets = secrets
+        self._directory = directory
+        self._rules = rules
+        self._unknown_badge_life = timedelta(minutes=unknown_badge_minutes)
+        self._known_journals: set[JournalKey] = set()
+
+    async def record(self, submissions: Sequence[Submission]) -> Recorded:
+        """Commit a batch and answer it. Raises StorageError; then nothing of the batch may be taken for recorded.
+
+        Idempotent: what stands in the record already is answered as it was.
+        """
+        await self._open_journals(submissions)
+        more: frozenset[UUID] = frozenset()
+        for _ in range(_RELOCKS):
+            try:
+                async with self._database.transaction() as connection:
+                    return await self._record(connection, submissions, more)
+            except _LockMore as need:
+                more |= need.site_ids
+        raise StorageConflict("people kept moving while their boards were being locked")
+
+    async def _open_journals(self, submissions: Sequence[Submission]) -> None:
+        keys = {one.prepared.key[:2] for one in submissions}
+        if new := keys - self._known_journals:
+            async with self._database.connection() as connection:
+                await punches.open_journals(connection, sorted(new))
+            if len(self._known_journals) > _KNOWN_JOURNALS_MAX:
+                self._known_journals.clear()
+            self._known_journals |= new
+
+    async def _record(
+        self, connection: Connection, submissions: Sequence[Submission], more: frozenset[UUID]
+    ) -> Recorded:
+        resolved, known = await self._resolve(connection, submissions)
+        keys = sorted({one.prepared.key[:2] for one in resolved})
+        journals = await punches.lock_journals(connection, keys)
+        if missing := set(keys) - journals.keys():  # a restored database knows less than this hub did
+            self._known_journals -= missing
+        seen = [
+            one.prepared.key
+            for one in resolved
+            if (journal := journals.get(one.prepared.key[:2])) and one.prepared.key[2] <= journal.last_seq
+        ]
+        recorded = await punches.find_recorded(connection, seen) if seen else {}
+        candidates = {
+            one.identity.employee_id: known[one.identity.employee_id]
+            for one in resolved
+            if isinstance(one.identity, Identified) and one.prepared.key not in recorded
+        }
+        kiosk_sites = {journal.site_id for journal in journals.values()} if candidates else set()
+        sites = kiosk_sites | more
+        for person in candidates.values():
+            sites |= {site_id for site_id in (person.site_id, person.at_site_id) if site_id is not None}
+        epoch, heads = await presence.lock_streams(connection, list(sites)) if sites else (None, {})
+        present = await presence.lock_presence(connection, list(candidates)) if candidates else {}
+        if missed := frozenset(p.at_site_id for p in present.values() if p.at_site_id) - heads.keys():
+            raise _LockMore(missed)
+        now = await presence.commit_clock(connection)
+        facts = Facts(
+            now=now,
+            journals=journals,
+            recorded=recorded,
+            people=known,
+            presence=present,
+            histories=await self._histories(connection, resolved, recorded.values(), journals),
+        )
+        judged = Bench(facts, self._rules, self._directory.zone).judge(resolved)
+        await self._write(connection, judged, heads, now)
+        changes = [
+            SiteChanges(site_id=site_id, epoch=epoch, after=heads[site_id], changes=appended)
+            for site_id, appended in judged.changes.items()
+            if epoch is not None
+        ]
+        return Recorded(judged.answers, changes)
+
+    async def _resolve(
+        self, connection: Connection, submissions: Sequence[Submission]
+    ) -> tuple[list[Resolved], dict[UUID, PersonAtWork]]:
+        """When each punch occurred and whose it is; nothing is locked yet."""
+        undated = {
+            (one.prepared.punch.device_id, one.prepared.punch.boot_id)
+            for one in submissions
+            if one.prepared.punch.clock is None
+        }
+        boots = await punches.boot_clocks(connection, list(undated)) if undated else {}
+        hashes = {one.prepared.opened.badge_hash for one in submissions if isinstance(one.prepared.opened, OpenedBadge)}
+        holders = await people.badge_holders(connection, list(hashes)) if hashes else {}
+        moments = [_moment(one, boots) for one in submissions]
+        owners = [
+            _owner(one, moment or one.received_at, holders) for one, moment in zip(submissions, moments, strict=True)
+        ]
+        employee_ids = {owner for owner in owners if isinstance(owner, UUID)}
+        known = await people.people_at_work(connection, list(employee_ids)) if employee_ids else {}
+        return [
+            Resolved(one.prepared, moment, _identity(owner, known))
+            for one, moment, owner in zip(submissions, moments, owners, strict=True)
+        ], known
+
+    async def _histories(
+        self,
+        connection: Connection,
+        resolved: Sequence[Resolved],
+        recorded: Iterable[StoredPunch],
+        journals: Mapping[JournalKey, Journal],
+    ) -> dict[UUID, list[Counted]]:
+        """What each person's punches are judged by, and their day's minutes reckoned from."""
+        moments = [
+            (one.identity.employee_id, one.moment, journal.site_id)
+            for one in resolved
+            if isinstance(one.identity, Identified)
+            and one.moment is not None
+            and (journal := journals.get(one.prepared.key[:2])) is not None
+        ]
+        moments += [
+            (punch.employee_id, punch.occurred_at, punch.site_id)
+            for punch in recorded
+            if punch.employee_id is not None and punch.occurred_at is not None
+        ]
+        windows: dict[UUID, tuple[datetime, datetime]] = {}
+        for employee_id, moment, site_id in moments:
+            since, until = history_window(moment, self._directory.zone(site_id), self._rules)
+            earlier = windows.get(employee_id, (since, until))
+            windows[employee_id] = (min(since, earlier[0]), max(until, earlier[1]))
+        if not windows:
+            return {}
+        earliest = min(since for since, _ in windows.values())
+        return await punches.histories(connection, windows, earliest - presence.CLOCK_SLACK)
+
+    async def _write(self, connection: Connection, judged: Judged, heads: Mapping[UUID, int], now: datetime) -> None:
+        if judged.punches:
+            await punches.insert_punches(connection, now, judged.punches)
+            await punches.advance_journals(connection, judged.journals.values(), judged.begun)
+        if judged.moved:
+            await presence.write_presence(connection, list(judged.moved.values()))
+            appended = {site_id: (heads[site_id], changes) for site_id, changes in judged.changes.items()}
+            await presence.append_changes(connection, appended, now)
+        if judged.sealed:
+            await punches.keep_sealed(connection, judged.sealed)
+        if judged.unknown_badges:
+            rows = [
+                (device_id, punch_id, self._secrets.encrypt(badge.encode(), badge_place(device_id, punch_id)))
+                for device_id, punch_id, badge in judged.unknown_badges
+            ]
+            until = now + self._unknown_badge_life
+            await punches.keep_unknown_badges(connection, rows, seen_at=now, expires_at=until)
+        if judged.conflicts:
+            await punches.audit_conflicts(connection, judged.conflicts)
+
+
+def _moment(submission: Submission, boots: Mapping[tuple[UUID, UUID], BootClock]) -> datetime | None:
+    punch = submission.prepared.punch
+    return occurred_at(punch, boots.get((punch.device_id, punch.boot_id)))
+
+
+def _owner(
+    submission: Submission, moment: datetime, holders: Mapping[bytes, Sequence[BadgeHolder]]
+) -> UUID | Unidentified:
+    """Whose credential it was at `moment`."""
+    if submission.pin is not None:
+        match submission.pin:
+            case PinVerdict(result=PinResult.RIGHT, employee_id=UUID() as employee_id):
+                return employee_id
+            case PinVerdict(result=PinResult.THROTTLED):
+                return Unidentified(Reason.PIN_THROTTLED)
+            case PinVerdict(result=PinResult.SEEN):
+                # Answered from the record; only a record restored without it would ask once more.
+                return Unidentified(Reason.PIN_UNCHECKED)
+            case _:
+                return Unidentified(Reason.NOT_RECOGNISED)
+    match submission.prepared.opened:
+        case Unreadable(reason=reason):
+            return Unidentified(reason)
+        case OpenedBadge(badge_hash=badge_hash):
+            holder = holder_at(holders.get(badge_hash, ()), moment)
+            return holder if isinstance(holder, Unidentified) else holder.employee_id
+        case OpenedNumber():
+            return Unidentified(Reason.PIN_UNCHECKED)
+        case _:
+            assert_never(submission.prepared.opened)
+
+
+def _identity(owner: UUID | Unidentified, known: Mapping[UUID, PersonAtWork]) -> Identity:
+    if isinstance(owner, Unidentified):
+        return owner
+    person = known.get(owner)
+    if person is None:
+        return Unidentified(Reason.BADGE_UNKNOWN)
+    return Identified(owner, person.deactivated_at)

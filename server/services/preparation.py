@@ -1,0 +1,127 @@
+"""What can be said of a punch without the database: is it well-formed, rightly signed, and what is in the seal.
+
+All of it is arithmetic, a quarter of a millisecond a punch, done in a thread for a batch at a time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from uuid import UUID
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from protocol.codec import decode_punch
+from protocol.commands import Punch, PunchRecord
+from protocol.errors import ErrorCode, Invalid
+from protocol.sealing import BadgeCredential, NumberCredential, SealBroken, open_sealed
+from protocol.signing import is_signed_by, punch_digest, sealed_digest
+from protocol.values import Reason, from_binary
+from server.errors import Refused
+from server.secrets.provider import SecretsProvider, SecretsUnavailable
+from storage.models import PunchKey
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedBadge:
+    """A badge within the grammar, by its keyed hash; the badge itself is kept only to be shown to an admin."""
+
+    badge_hash: bytes
+    badge: str
+    pin: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedNumber:
+    """A number exactly as typed, and its PIN."""
+
+    number_hash: bytes
+    employee_number: str
+    pin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """No credential to look up: a broken or unavailable seal, or a badge off the grammar."""
+
+    reason: Reason
+
+
+Opened = OpenedBadge | OpenedNumber | Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A punch that the device did sign, ready for its journal."""
+
+    punch: Punch
+    text: str
+    digest: bytes
+    previous: bytes | None
+    signature: bytes
+    sealed: bytes
+    after_loss: bool
+    opened: Opened
+
+    @property
+    def key(self) -> PunchKey:
+        return (self.punch.device_id, self.punch.log_id, self.punch.seq)
+
+
+class Preparation:
+    def __init__(
+        self, secrets: SecretsProvider, *, badge_pattern: re.Pattern[str], number_pattern: re.Pattern[str]
+    ) -> None:
+        self._secrets = secrets
+        self._badge_pattern = badge_pattern
+        self._number_pattern = number_pattern
+
+    def prepare(self, record: PunchRecord, device_id: UUID, key: Ed25519PublicKey) -> Prepared:
+        """Raises Invalid for what is not well-formed or not rightly signed, Refused(forbidden) for a foreign device."""
+        punch = decode_punch(record.punch)
+        if punch.device_id != device_id:
+            raise Refused(ErrorCode.FORBIDDEN, "another device's punch")
+        if not is_signed_by(key, record.punch, record.signature):
+            raise Invalid("signature", "is not this device's over `punch`")
+        try:
+            sealed = from_binary(record.sealed)
+        except ValueError as fault:
+            raise Invalid("sealed", str(fault)) from None
+        if sealed_digest(sealed) != punch.sealed_sha256:
+            raise Invalid("sealed", "does not match `sealed_sha256`")
+        return Prepared(
+            punch=punch,
+            text=record.punch,
+            digest=from_binary(punch_digest(record.punch)),
+            previous=None if punch.previous is None else from_binary(punch.previous),
+            signature=from_binary(record.signature),
+            sealed=sealed,
+            after_loss=record.after_loss,
+            opened=self._open(punch, sealed),
+        )
+
+    def _open(self, punch: Punch, sealed: bytes) -> Opened:
+        try:
+            key = self._secrets.sealing_key(punch.sealing_key_id)
+            if key is None:
+                return Unreadable(Reason.SEAL_BROKEN)
+            credential = open_sealed(sealed, key, device_id=punch.device_id, log_id=punch.log_id, seq=punch.seq)
+            match credential:
+                case BadgeCredential(badge=badge, pin=pin):
+                    if self._badge_pattern.fullmatch(badge) is None:
+                        return Unreadable(Reason.BADGE_UNKNOWN)
+                    return OpenedBadge(self._secrets.badge_hash(badge), badge, pin)
+                case NumberCredential(employee_number=number, pin=pin):
+                    # A number off the grammar is one that nobody has: looked up, counted and timed like any other.
+                    known = self._number_pattern.fullmatch(number) is not None
+                    return OpenedNumber(self._secrets.number_hash(number), number if known else "", pin)
+        except SealBroken:
+            return Unreadable(Reason.SEAL_BROKEN)
+        except SecretsUnavailable:
+            return Unreadable(Reason.SEAL_UNAVAILABLE)
+
+
+def badge_place(device_id: UUID, punch_id: UUID) -> bytes:
+    """What an unknown badge's ciphertext is bound to."""
+    return hashlib.sha256(device_id.bytes + punch_id.bytes).digest()
