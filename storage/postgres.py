@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
 
     Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+else:
+    Connection = asyncpg.Connection  # the driver's classes are generic in its stubs alone
 
 _CONFLICTS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 _REFUSALS = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
