@@ -4,8 +4,8 @@ They listen on loopback with random passwords, keep what they are given (fsync o
 started them, also when that process is killed.
 """
 
-from storage.embedded.folder import EmbeddedServerError
+from storage.embedded.folder import EmbeddedServerError, write_private
 from storage.embedded.postgres import EmbeddedPostgres
 from storage.embedded.valkey import EmbeddedValkey
 
-__all__ = ["EmbeddedPostgres", "EmbeddedServerError", "EmbeddedValkey"]
+__all__ = ["EmbeddedPostgres", "EmbeddedServerError", "EmbeddedValkey", "write_private"]

@@ -1,0 +1,54 @@
+"""The two files that a running demo offers: `demo.json` to its clients, `hub.env` to further hubs."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from server.demo.company import Company, Use
+from storage.embedded import write_private
+
+
+def write_demo_file(path: Path, company: Company, *, url: str, ws_url: str, postgres_dsn: str, redis_url: str) -> None:
+    """Replace `demo.json` (mode 0600): where everything is, and every credential of the sample company."""
+    document: dict[str, Any] = {
+        "url": url,
+        "ws_url": ws_url,
+        "postgres_dsn": postgres_dsn,
+        "redis_url": redis_url,
+        "sites": company.sites,
+        "accounts": [
+            {
+                "role": account.role,
+                "username": account.username,
+                "password": account.password,
+                "totp_secret": None,
+                "site_ids": account.site_ids,
+            }
+            for account in company.accounts
+        ],
+        "devices": [
+            {
+                "device_id": device.device_id,
+                "site_id": device.site_id,
+                "private_key": device.private_key,
+                "spare": device.use is Use.SPARE,
+            }
+            for device in company.devices
+        ],
+        "employees": company.employees,
+    }
+    write_private(path, msgspec.json.format(msgspec.json.encode(document), indent=1).decode())
+
+
+def write_hub_environment(path: Path, *, postgres_dsn: str, redis_url: str, key_file: Path) -> None:
+    """Replace `hub.env` (mode 0600): what `attendance-hub serve` needs to join, as lines that a shell can source."""
+    variables = {
+        "ATTENDANCE_POSTGRES_DSN": postgres_dsn,
+        "ATTENDANCE_REDIS_URL": redis_url,
+        "ATTENDANCE_KEY_FILE": str(key_file),
+    }
+    write_private(path, "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items()))
