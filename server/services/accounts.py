@@ -1,0 +1,258 @@
+"""People's sessions: signing in, renewing, signing out, and what a live session may do at this moment.
+
+A refresh token is base64url(family ‖ generation ‖ HMAC). It is good while its generation is its family's newest;
+the one before it gets the same successor for a short grace (two tabs, a lost answer); an older one was copied, so
+its whole family ends. Nothing of a token is stored, and all of it is judged under the family's row lock.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+from uuid import UUID, uuid4
+
+import structlog
+
+from protocol.errors import ErrorCode
+from protocol.values import Role, from_binary, to_binary
+from server.errors import Refused
+from server.rules.permissions import NOTHING, Scope
+from server.rules.totp import matching_step
+from server.secrets.provider import SecretsProvider
+from server.services.hashing import SlowHashes
+from server.services.tokens import AccessTokens
+from server.telemetry.metrics import LoginResult, Metrics, RefreshResult
+from storage.postgres import Connection, Database
+from storage.repositories import accounts as repository
+from storage.repositories.accounts import Account, Family, Standing
+
+_MAC_BYTES: Final = 32
+_TOKEN_BYTES: Final = 16 + 8 + _MAC_BYTES
+_MAX_GENERATION: Final = 2**63 - 1
+_log = structlog.get_logger()
+
+
+class SecondFactorNeeded(Refused):
+    """The password was right; a one-time code is missing or wrong."""
+
+    def __init__(self) -> None:
+        super().__init__(ErrorCode.UNAUTHENTICATED, "a one-time code is needed")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A live session and what its account may do now."""
+
+    session_id: UUID
+    account_id: UUID
+    role: Role
+    scope: Scope
+    employee_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A person who showed a good access token: their session, and until when the token serves."""
+
+    session: Session
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A pair of tokens. The access token lives `expires_in_seconds`, the session `session_seconds` at most."""
+
+    access_token: str = field(repr=False)
+    expires_in_seconds: int
+    refresh_token: str = field(repr=False)
+    session_seconds: int
+
+
+class _RefreshToken(NamedTuple):
+    family_id: UUID
+    generation: int
+
+
+class Accounts:
+    """The use cases around accounts. Every method may raise StorageError and SecretsUnavailable.
+
+    Args:
+        clock: the hub's own time, by which access tokens are dated; families go by PostgreSQL's.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        secrets: SecretsProvider,
+        hashes: SlowHashes,
+        tokens: AccessTokens,
+        metrics: Metrics,
+        *,
+        clock: Callable[[], datetime],
+        access_token_minutes: int,
+        refresh_token_days: int,
+        refresh_grace_seconds: int,
+    ) -> None:
+        self._database = database
+        self._secrets = secrets
+        self._hashes = hashes
+        self._tokens = tokens
+        self._metrics = metrics
+        self._clock = clock
+        self._access_life = timedelta(minutes=access_token_minutes)
+        self._refresh_token_days = refresh_token_days
+        self._refresh_grace_seconds = refresh_grace_seconds
+
+    async def login(self, username: str, password: str, totp: str | None) -> SignedIn:
+        """Begin a session. An unknown name, a wrong password and a disabled account take the same time.
+
+        Raises:
+            SecondFactorNeeded: the password was right.
+            Refused: unauthenticated, or overloaded.
+        """
+        async with self._database.connection() as connection:
+            account = await repository.find_account(connection, username)
+        right = await self._hashes.verify(account.password_hash if account else None, password.encode())
+        if account is None or not right or account.disabled_at is not None:
+            raise self._refused_login("credentials")
+        family_id = uuid4()
+        async with self._database.transaction() as connection:
+            if account.totp_secret is not None:
+                step = self._matching_step(account, account.totp_secret, totp)
+                if step is None or not await repository.use_totp_step(connection, account.account_id, step):
+                    self._metrics.login(LoginResult.REFUSED)
+                    raise SecondFactorNeeded
+            expires_at = await repository.begin_family(
+                connection, family_id, account.account_id, days=self._refresh_token_days
+            )
+            if expires_at is None:
+                raise self._refused_login("disabled meanwhile")
+            await self._audit(connection, account.account_id, "session.began", family_id)
+        self._metrics.login(LoginResult.ACCEPTED)
+        _log.info("signed in", subject_id=account.account_id, session_id=family_id, role=account.role)
+        return await self._signed_in(account.account_id, family_id, 1, expires_at)
+
+    async def refresh(self, token: str) -> SignedIn:
+        """Rotate a session's tokens. Raises Refused(unauthenticated), after ending the family of a copied token."""
+        shown = self._read(token)
+        if shown is None:
+            raise self._refused_refresh(RefreshResult.REFUSED, "no token of ours")
+        async with self._database.transaction() as connection:
+            family = await repository.lock_family(connection, shown.family_id)
+            if family is None or not family.is_live:
+                raise self._refused_refresh(RefreshResult.REFUSED, "the session is over")
+            result, generation = self._judge(shown, family)
+            match result:
+                case RefreshResult.ROTATED:
+                    await repository.rotate_family(connection, family.family_id, generation)
+                case RefreshResult.REUSED:
+                    await repository.end_family(connection, family.family_id, "reused")
+                    await self._audit(connection, family.account_id, "session.reused", family.family_id)
+                case _:
+                    pass  # the same successor again changes nothing
+        # Only now is the family's end committed; raised inside, it would have been rolled back.
+        if result is RefreshResult.REUSED:
+            _log.warning("an old refresh token was shown", subject_id=family.account_id, session_id=family.family_id)
+            raise self._refused_refresh(result, "an old token: its session was ended")
+        self._metrics.refresh(result)
+        return await self._signed_in(family.account_id, family.family_id, generation, family.expires_at)
+
+    async def logout(self, token: str) -> None:
+        """End the session of a refresh token of ours, of any generation. Idempotent, and silent about others."""
+        shown = self._read(token)
+        if shown is None:
+            return
+        async with self._database.transaction() as connection:
+            account_id = await repository.end_family(connection, shown.family_id, "signed_out")
+            if account_id is not None:
+                await self._audit(connection, account_id, "session.signed_out", shown.family_id)
+
+    async def authenticate(self, access_token: str) -> Principal:
+        """Who shows this token, and what they may do now. Raises Refused(unauthenticated)."""
+        claims = self._tokens.verify(access_token, now=self._clock())
+        session = (await self.revalidate([claims.session_id])).get(claims.session_id)
+        if session is None or session.account_id != claims.account_id:
+            raise Refused(ErrorCode.UNAUTHENTICATED, "the session is over")
+        return Principal(session, claims.expires_at)
+
+    async def revalidate(self, session_ids: Collection[UUID]) -> dict[UUID, Session]:
+        """Those of the sessions that live, as they stand now: close what is missing, re-scope what changed."""
+        if not session_ids:
+            return {}
+        async with self._database.connection() as connection:
+            standings = await repository.standings(connection, list(session_ids))
+        return {session_id: _session(standing) for session_id, standing in standings.items()}
+
+    def _judge(self, shown: _RefreshToken, family: Family) -> tuple[RefreshResult, int]:
+        """What becomes of a token of ours, and the generation that its holder gets."""
+        # Ahead of the family is one whose rotation was lost with a failed-over server: we signed it, so it is good.
+        if shown.generation >= family.generation:
+            return RefreshResult.ROTATED, shown.generation + 1
+        in_grace = family.rotated_seconds_ago <= self._refresh_grace_seconds
+        if shown.generation == family.generation - 1 and in_grace:
+            return RefreshResult.REPEATED, family.generation
+        return RefreshResult.REUSED, family.generation
+
+    async def _signed_in(self, account_id: UUID, family_id: UUID, generation: int, family_ends: datetime) -> SignedIn:
+        now = self._clock()
+        expires_at = min(now + self._access_life, family_ends)
+        return SignedIn(
+            access_token=await self._tokens.issue(
+                account_id=account_id, session_id=family_id, now=now, expires_at=expires_at
+            ),
+            expires_in_seconds=max(int((expires_at - now).total_seconds()), 0),
+            refresh_token=self._refresh_token(family_id, generation),
+            session_seconds=max(int((family_ends - now).total_seconds()), 0),
+        )
+
+    def _refresh_token(self, family_id: UUID, generation: int) -> str:
+        body = family_id.bytes + generation.to_bytes(8, "big")
+        return to_binary(body + self._secrets.refresh_mac(body))
+
+    def _read(self, token: str) -> _RefreshToken | None:
+        try:
+            data = from_binary(token, length=_TOKEN_BYTES)
+        except ValueError:
+            return None
+        body, mac = data[:-_MAC_BYTES], data[-_MAC_BYTES:]
+        if not hmac.compare_digest(mac, self._secrets.refresh_mac(body)):
+            return None
+        generation = int.from_bytes(body[16:], "big")
+        return _RefreshToken(UUID(bytes=body[:16]), generation) if generation < _MAX_GENERATION else None
+
+    def _matching_step(self, account: Account, encrypted: bytes, totp: str | None) -> int | None:
+        secret = self._secrets.decrypt(encrypted, totp_binding(account.account_id))
+        return None if totp is None else matching_step(secret, totp, self._clock())
+
+    async def _audit(self, connection: Connection, account_id: UUID, action: str, family_id: UUID) -> None:
+        request_id = structlog.contextvars.get_contextvars().get("request_id")
+        await repository.add_audit(
+            connection, account_id=account_id, action=action, family_id=family_id, request_id=request_id
+        )
+
+    def _refused_login(self, reason: str) -> Refused:
+        self._metrics.login(LoginResult.REFUSED)
+        return Refused(ErrorCode.UNAUTHENTICATED, reason)
+
+    def _refused_refresh(self, result: RefreshResult, reason: str) -> Refused:
+        self._metrics.refresh(result)
+        return Refused(ErrorCode.UNAUTHENTICATED, reason)
+
+
+def totp_binding(account_id: UUID) -> bytes:
+    """What an account's one-time secret is bound to where it is kept encrypted."""
+    return b"attendance|totp|" + account_id.bytes
+
+
+def _session(standing: Standing) -> Session:
+    return Session(
+        session_id=standing.family_id,
+        account_id=standing.account_id,
+        role=standing.role,
+        # An employee reaches its own record, which no site and no department opens.
+        scope=NOTHING if standing.role is Role.EMPLOYEE else Scope.of(standing.site_ids, standing.department_ids),
+        employee_id=standing.employee_id,
+    )
