@@ -1,10 +1,13 @@
-"""Fixtures that every end-to-end test may use: a running demo, a second hub beside it."""
+"""Fixtures for all: a real PostgreSQL with a fresh database, a running demo, a second hub beside it."""
 
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.postgres import database_dsns, migrated_cluster
 from tests.running_hub import RunningDemo, ServingHub
+
+__all__ = ["database_dsns", "demo", "migrated_cluster", "second_hub", "start_demo", "start_hub"]
 
 StartDemo = Callable[[int], RunningDemo]
 StartHub = Callable[[], ServingHub]
