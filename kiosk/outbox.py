@@ -123,11 +123,6 @@ class Outbox:
                 [(int(item.state), item.note, format_time(at), item.place) for item in answers],
             )
 
-    def has_set_aside(self) -> bool:
-        """Whether any punch lies here that the hub refused to take."""
-        with self._transaction() as database:
-            return database.execute("SELECT 1 FROM punch WHERE state = 2 LIMIT 1").fetchone() is not None
-
     def lacks(self, log_id: UUID, from_seq: int) -> None:
         """The hub expects `from_seq` next: what was answered from there on is to be sent again.
 

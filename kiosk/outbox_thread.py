@@ -22,8 +22,14 @@ _NOTHING = Waiting(0, None, None, 0)
 class OutboxThread:
     """Calls of `Outbox`, one after another, off the event loop. They raise OutboxUnwritable."""
 
-    def __init__(self, folder: Path, device_id: UUID, *, new_id: Callable[[], UUID]) -> None:
-        """Takes the folder's lock. Raises FolderInUse; OSError where there is no such folder to be had."""
+    def __init__(
+        self, folder: Path, device_id: UUID, *, new_id: Callable[[], UUID], on_kept: Callable[[], None]
+    ) -> None:
+        """Takes the folder's lock; `on_kept` is called on the loop after each punch that was kept.
+
+        Raises FolderInUse; OSError where there is no such folder to be had.
+        """
+        self._on_kept = on_kept
         self._lock = FolderLock(folder)
         self._outbox = Outbox(folder, device_id, new_id=new_id)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="outbox")
@@ -65,8 +71,9 @@ class OutboxThread:
 
     def _kept(self, punch_id: UUID, done: asyncio.Future[KeptPunch]) -> None:
         del self._being_kept[punch_id]
-        if not done.cancelled():
-            done.exception()  # seen, should the caller have been cancelled
+        # A caller that was cancelled has seen no exception, but its punch is kept all the same.
+        if not done.cancelled() and done.exception() is None:
+            self._on_kept()
 
     async def unsent(self, after: int, limit: int) -> list[KeptPunch]:
         return await self._call(partial(self._outbox.unsent, after=after, limit=limit))
@@ -82,9 +89,6 @@ class OutboxThread:
 
     async def prune(self, before: datetime) -> int:
         return await self._call(partial(self._outbox.prune, before))
-
-    async def has_set_aside(self) -> bool:
-        return await self._call(self._outbox.has_set_aside)
 
     async def remember(self, name: str, value: str) -> None:
         await self._call(partial(self._outbox.remember, name, value))

@@ -56,16 +56,16 @@ class Enrolment(StrEnum):
 
 
 class Fault(StrEnum):
-    """What a person has to look at. A fault never stops the terminal where it can go on."""
+    """What a person has to look at, gravest first. A fault never stops the terminal where it can go on."""
 
     OUTBOX_UNWRITABLE = "outbox_unwritable"
     """The disk takes no punches: nobody can punch here until it does."""
+    HUB_REFUSES = "hub_refuses"
+    """The hub doesn't accept this device or speaks another contract; tried again every 5 minutes."""
     OUTBOX_DAMAGED = "outbox_damaged"
     """The outbox was unreadable, was put aside as a file, and a new journal began."""
     PUNCH_SET_ASIDE = "punch_set_aside"
     """The hub refused to take a stored punch at all; it is kept here with the reason."""
-    HUB_REFUSES = "hub_refuses"
-    """The hub doesn't accept this device or speaks another contract; tried again every 5 minutes."""
 
 
 @dataclass(frozen=True)

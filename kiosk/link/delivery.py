@@ -68,6 +68,10 @@ class Delivery:
     def in_flight(self) -> int:
         return len(self._in_flight)
 
+    def narrow(self, max_in_flight: int) -> None:
+        """The hub's own limit, where it is lower."""
+        self._window = max(1, min(self._window, max_in_flight))
+
     def wanted(self, now_ms: int) -> Wanted | None:
         """What to read from the outbox now, if anything; hand it to `read`."""
         if not self.clock_is_synced or self.status is DeviceStatus.PENDING or now_ms < self._not_before_ms:
