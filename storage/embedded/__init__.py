@@ -6,6 +6,7 @@ started them, also when that process is killed.
 
 from storage.embedded.folder import EmbeddedServerError, write_private
 from storage.embedded.postgres import EmbeddedPostgres
+from storage.embedded.process import end_with_parent
 from storage.embedded.valkey import EmbeddedValkey
 
-__all__ = ["EmbeddedPostgres", "EmbeddedServerError", "EmbeddedValkey", "write_private"]
+__all__ = ["EmbeddedPostgres", "EmbeddedServerError", "EmbeddedValkey", "end_with_parent", "write_private"]

@@ -55,7 +55,7 @@ class ServerProcess:
             extra_groups=[] if ids else None,
             # After the change of user, which would clear it. It only makes one system call, so forked threads don't
             # matter.
-            preexec_fn=_end_with_parent(end_signal),  # noqa: PLW1509 - see above
+            preexec_fn=end_with_parent(end_signal),  # noqa: PLW1509 - see above
         )
         return cls(process, end_signal)
 
@@ -119,7 +119,8 @@ def path_of(descriptor: int, path: Path) -> str:
     return f"/proc/self/fd/{descriptor}" if unprivileged_ids() else str(path)
 
 
-def _end_with_parent(end_signal: signal.Signals) -> Callable[[], None] | None:
+def end_with_parent(end_signal: signal.Signals) -> Callable[[], None] | None:
+    """A `preexec_fn`: the kernel sends the child `end_signal` when the thread that spawned it dies (Linux alone)."""
     if not sys.platform.startswith("linux"):
         return None
     prctl = ctypes.CDLL(None, use_errno=True).prctl

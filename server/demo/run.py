@@ -1,0 +1,160 @@
+"""Starts everything that a demo is made of, says where it is, and ends it in the opposite order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TextIO
+
+import msgspec
+import structlog
+
+from server.app import running_hub
+from server.demo.company import Company, load_or_make_company
+from server.demo.files import write_demo_file, write_hub_environment
+from server.demo.guide import Guide
+from server.demo.kiosks import kiosk_on_this_terminal, simulated_kiosks
+from server.demo.seed import seed
+from server.secrets.local import open_key_file
+from server.services.hashing import SlowHashes
+from server.settings import Settings, read_settings
+from storage.bootstrap import bootstrap
+from storage.embedded import EmbeddedPostgres, EmbeddedValkey
+from storage.migrate import migrate
+
+_WATCH_SECONDS: Final = 1.0
+_READING_SECONDS: Final = 10.0  # for the logins, before the kiosk takes the screen; Enter goes on at once
+
+
+class DemoError(Exception):
+    """A part of the demo ended by itself; the text says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """How `attendance-hub demo` was called."""
+
+    data: Path
+    port: int
+    headless: bool
+    traffic_per_minute: int
+
+
+async def run_demo(options: DemoOptions, *, log: TextIO) -> None:
+    """Run until cancelled, or until the kiosk on this terminal is left.
+
+    Raises:
+        DemoError: a part ended by itself.
+        EmbeddedServerError: a server can't be started, or another demo runs in this folder.
+        CompanyError, SecretsUnavailable, MigrationRefused: what the folder keeps can't be used.
+        OSError: the port is taken, or the folder can't be written.
+    """
+    data = options.data
+    guide = Guide(structlog.get_logger().info if options.headless else _print)
+    async with AsyncExitStack() as stack:
+        guide.step("starting PostgreSQL and Valkey")
+        postgres = await stack.enter_async_context(EmbeddedPostgres(data / "postgres"))
+        valkey = await stack.enter_async_context(EmbeddedValkey(data / "valkey"))
+        guide.step("preparing the database")
+        dsns = await bootstrap(postgres.superuser_dsn, postgres.role_passwords())
+        await migrate(dsns.migrator)
+        settings = read_settings(
+            os.environ,
+            postgres_dsn=dsns.hub_a,
+            redis_url=valkey.url,
+            key_file=data / "keys.json",
+            host="127.0.0.1",
+            port=options.port,
+        )
+        guide.step("looking for the sample company; a first start makes it")
+        company = await _company(data, dsns.migrator, settings)
+        guide.step("starting the hub")
+        await stack.enter_async_context(running_hub(settings))
+        url = f"http://127.0.0.1:{options.port}"
+        ws_url = f"ws://127.0.0.1:{options.port}/ws"
+        demo_file = data / "demo.json"
+        write_hub_environment(
+            data / "hub.env", postgres_dsn=dsns.hub_a, redis_url=valkey.url, key_file=settings.key_file
+        )
+        write_demo_file(demo_file, company, url=url, ws_url=ws_url, postgres_dsn=dsns.reader, redis_url=valkey.url)
+        simulation = await stack.enter_async_context(
+            simulated_kiosks(
+                demo_file=demo_file,
+                data=data / "kiosks",
+                traffic_per_minute=options.traffic_per_minute,
+                log_fd=log.fileno(),
+            )
+        )
+        watch = asyncio.create_task(_first_failure(postgres, valkey, simulation), name="watch the parts")
+        stack.callback(watch.cancel)
+        if options.headless:
+            ready = {"ready": True, "url": url, "ws_url": ws_url, "demo_file": str(demo_file), "pid": os.getpid()}
+            _print(msgspec.json.encode(ready).decode())
+            await watch
+            return
+        guide.ready(company, url=url, data=data, log=Path(log.name))
+        if not (sys.stdin.isatty() and sys.stdout.isatty()):
+            await watch
+            return
+        await _reading_time()
+        kiosk = await stack.enter_async_context(
+            kiosk_on_this_terminal(
+                url=url, demo_file=demo_file, data=data / "terminal", device_id=company.terminal.device_id
+            )
+        )
+        left = asyncio.create_task(kiosk.wait(), name="kiosk on this terminal")
+        await asyncio.wait((watch, left), return_when=asyncio.FIRST_COMPLETED)
+        if watch.done():
+            watch.result()
+        if left.done() and left.result() != 0:
+            raise DemoError(f"the kiosk ended with exit code {left.result()}")
+
+
+async def _company(data: Path, migrator_dsn: str, settings: Settings) -> Company:
+    company = load_or_make_company(data / "company.json")
+    hashes = SlowHashes.from_settings(settings)
+    try:
+        await seed(migrator_dsn, company, open_key_file(settings.key_file), hashes.hash)
+    finally:
+        hashes.close()
+    return company
+
+
+async def _first_failure(
+    postgres: EmbeddedPostgres, valkey: EmbeddedValkey, simulation: asyncio.subprocess.Process
+) -> None:
+    """Wait for a part to end by itself, which is raised as DemoError."""
+    while True:
+        for name, is_running in (("PostgreSQL", postgres.is_running), ("Valkey", valkey.is_running)):
+            if not is_running:
+                raise DemoError(f"{name} ended by itself")
+        if simulation.returncode is not None:
+            raise DemoError(f"the simulated kiosks ended with exit code {simulation.returncode}")
+        await asyncio.sleep(_WATCH_SECONDS)
+
+
+async def _reading_time() -> None:
+    _print(f"  The kiosk opens here in {_READING_SECONDS:.0f} s; Enter opens it now.")
+    loop = asyncio.get_running_loop()
+    pressed = asyncio.Event()
+
+    def read_line() -> None:
+        sys.stdin.readline()
+        pressed.set()
+
+    loop.add_reader(sys.stdin, read_line)
+    try:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(pressed.wait(), _READING_SECONDS)
+    finally:
+        loop.remove_reader(sys.stdin)
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
