@@ -161,6 +161,7 @@ class SiteChanges(msgspec.Struct, frozen=True, kw_only=True):
     epoch: UUID
     after: int
     changes: list[Change]
+    committed_at: datetime
 
     @property
     def offset(self) -> int:

@@ -125,7 +125,7 @@ class Attendance:
         judged = Bench(facts, self._rules, self._directory.zone).judge(resolved)
         await self._write(connection, judged, heads, now)
         changes = [
-            SiteChanges(site_id=site_id, epoch=epoch, after=heads[site_id], changes=appended)
+            SiteChanges(site_id=site_id, epoch=epoch, after=heads[site_id], changes=appended, committed_at=now)
             for site_id, appended in judged.changes.items()
             if epoch is not None
         ]
