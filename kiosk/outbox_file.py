@@ -38,6 +38,8 @@ CREATE TABLE punch (
 CREATE INDEX punch_by_state ON punch (state, place);
 CREATE TABLE memory (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 """
+BUSY_SECONDS: Final = 5.0
+"""How long to wait for whoever else has the file open, a backup say."""
 _BESIDE: Final = ("", "-wal", "-shm")
 LOCK_NAME: Final = "lock"
 
@@ -73,7 +75,7 @@ def open_outbox_file(path: Path) -> sqlite3.Connection:
     Raises OutboxDamaged, sqlite3.OperationalError (full, locked, unwritable disk) and OSError.
     """
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    database = sqlite3.connect(path, isolation_level=None, timeout=5.0, check_same_thread=False)
+    database = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS, check_same_thread=False)
     try:
         _prepare(database)
     except sqlite3.OperationalError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Final
@@ -132,7 +133,8 @@ def _plain_reason(fault: Exception) -> str:
         case aiohttp.ClientConnectorDNSError():
             return f"the hub's name is not known: {fault.host}"
         case aiohttp.ClientConnectorError():
-            reason = fault.os_error.strerror or "no connection"
-            return f"the hub can't be reached at {fault.host}:{fault.port}: {reason.lower()}"
+            number = fault.os_error.errno
+            reason = os.strerror(number).lower() if number else "no connection"
+            return f"the hub can't be reached at {fault.host}:{fault.port}: {reason}"
         case _:
             return f"the hub can't be reached: {fault}"
