@@ -86,7 +86,7 @@ class BadgeInput:
                 self.clear()
         elif key == "escape":
             self.clear()
-        elif character is not None and len(character) == 1 and character.isprintable():
+        elif character is not None and len(character) == 1 and character.isprintable() and "+" not in key[:-1]:
             if len(self._keys) < MAX_CHARACTERS:
                 self._keys.append((character, at))
             else:
@@ -95,10 +95,10 @@ class BadgeInput:
 
     def _finish(self) -> Credential | Unreadable | None:
         typed, scan, too_long = self.typed, self._scan(), self._too_long
-        if not typed:
-            return None
         self._keys.clear()
         self._too_long = False
+        if not typed.strip():
+            return None
         if too_long or not typed.isascii():
             self.clear()
             return Unreadable.TOO_LONG if too_long else Unreadable.FOREIGN

@@ -115,5 +115,5 @@ ENGLISH: Final = Words(
     pad_erase="Erase",
     pad_enter="Enter",
     pad_close="Close",
-    too_small="Small screen: 80 × 24 is needed",
+    too_small="Small screen: 80 × 24 at least",
 )

@@ -115,5 +115,5 @@ SPANISH: Final = Words(
     pad_erase="Borrar",
     pad_enter="Intro",
     pad_close="Cerrar",
-    too_small="Pantalla pequeña: hacen falta 80 × 24",
+    too_small="Pantalla pequeña: mínimo 80 × 24",
 )
