@@ -53,6 +53,7 @@ export class Link {
   #socket = null;
   #state = "idle";
   #attempt = 0;
+  #hubAheadMs = 0;
   #lastId = 0;
   #waiting = new Map();
   #alarms = new Map();
@@ -171,7 +172,8 @@ export class Link {
     this.#alarm("handshake");
     this.#enter("up");
     this.#listen();
-    if (welcome.expires_at) this.#renewBefore(welcome.expires_at, Date.parse(welcome.server_time));
+    this.#hubAheadMs = Date.parse(welcome.server_time) - this.#now();
+    if (welcome.expires_at) this.#renewBefore(welcome.expires_at);
     this.#handlers.welcome(welcome);
   }
 
@@ -185,8 +187,8 @@ export class Link {
     this.#alarm("silence", LinkSettings.silence_timeout_ms, () => this.#broken(socket, 4001));
   }
 
-  #renewBefore(expiresAt, hubNow) {
-    const left = Date.parse(expiresAt) - hubNow;
+  #renewBefore(expiresAt) {
+    const left = Date.parse(expiresAt) - this.#now() - this.#hubAheadMs; // this machine's clock may be wrong
     const wait = Math.max(1_000, left - LinkSettings.renew_before_expiry_ms * (1 - this.#random() / 4));
     this.#alarm("renew", wait, () => this.#renew());
   }
@@ -196,10 +198,8 @@ export class Link {
     try {
       const token = await this.#token({ renew: true });
       if (socket !== this.#socket || this.#state !== "up") return;
-      const asked = this.#now();
       const renewed = await this.request({ type: "auth.refresh", token });
-      // The hub's clock isn't read here, but its expiry is 15 minutes away: a second of travel doesn't matter.
-      if (renewed.expires_at) this.#renewBefore(renewed.expires_at, asked);
+      if (renewed.expires_at) this.#renewBefore(renewed.expires_at);
     } catch (problem) {
       if (socket !== this.#socket) return;
       if (problem instanceof SessionEnded) {

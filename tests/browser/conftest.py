@@ -1,0 +1,51 @@
+"""A real Chromium for the whole run, and a place to run the page's modules in."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from playwright.async_api import Browser, async_playwright
+
+from tests.browser.find import find_or_install_browser
+
+DASHBOARD = Path(__file__).parents[2] / "server" / "dashboard"
+MODULES = Path(__file__).parent / "modules"
+POLICY = "default-src 'self'; connect-src 'self' ws: wss:; style-src 'self'; script-src 'self'; img-src 'self' data:"
+ARGUMENTS = ["--no-sandbox", "--disable-quic", "--disable-background-networking"]
+
+
+@pytest.fixture(scope="session")
+def browser_path() -> Path:
+    # Outside any event loop: the finder may ask Playwright's own, synchronous side.
+    return find_or_install_browser()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser(browser_path: Path) -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(executable_path=browser_path, args=ARGUMENTS)
+        yield chromium
+        await chromium.close()
+
+
+async def _harness(_: web.Request) -> web.Response:
+    return web.Response(text="<!doctype html><title>modules</title>", content_type="text/html")
+
+
+async def _forbid_all_but_own(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers["Content-Security-Policy"] = POLICY
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def modules_url() -> AsyncIterator[str]:
+    """A server of the page's own files and of the tests beside this one, under the page's own policy."""
+    app = web.Application()
+    app.router.add_get("/", _harness)
+    app.router.add_static("/static", DASHBOARD)
+    app.router.add_static("/modules", MODULES)
+    app.on_response_prepare.append(_forbid_all_but_own)
+    async with TestServer(app) as server:
+        yield str(server.make_url("/"))
