@@ -47,6 +47,7 @@ class Employee(msgspec.Struct, frozen=True):
 
 
 class DemoFile(msgspec.Struct, frozen=True):
+    url: str
     sites: list[Site]
     devices: list[Device]
     employees: list[Employee]
