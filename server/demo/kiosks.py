@@ -19,10 +19,14 @@ _STOP_SECONDS: Final = 10.0
 
 @asynccontextmanager
 async def simulated_kiosks(
-    *, demo_file: Path, data: Path, traffic_per_minute: int, log_fd: int
+    *, demo_file: Path, data: Path, traffic_per_minute: int, terminal: UUID, log_fd: int
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Kiosks that punch `traffic_per_minute` times a minute in all; with 0 they connect, sync and report."""
+    """Kiosks that punch `traffic_per_minute` times a minute in all; with 0 they connect, sync and report.
+
+    The device `terminal` is left to the kiosk on a person's terminal, as spare ones are left to tests.
+    """
     arguments = ("--demo", str(demo_file), "--data", str(data), "--traffic", str(traffic_per_minute))
+    arguments += ("--except", str(terminal))
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "kiosk.simulation", *arguments),
         stdin=asyncio.subprocess.DEVNULL,

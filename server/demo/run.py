@@ -87,6 +87,7 @@ async def run_demo(options: DemoOptions, *, log: TextIO) -> None:
                 demo_file=demo_file,
                 data=data / "kiosks",
                 traffic_per_minute=options.traffic_per_minute,
+                terminal=company.terminal.device_id,
                 log_fd=log.fileno(),
             )
         )
