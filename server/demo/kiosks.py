@@ -25,8 +25,8 @@ async def simulated_kiosks(
 
     The device `terminal` is left to the kiosk on a person's terminal, as spare ones are left to tests.
     """
-    arguments = ("--demo", str(demo_file), "--data", str(data), "--traffic", str(traffic_per_minute))
-    arguments += ("--except", str(terminal))
+    arguments = ["--demo", str(demo_file), "--data", str(data)]
+    arguments += ["--traffic", str(traffic_per_minute), "--except", str(terminal)]
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "kiosk.simulation", *arguments),
         stdin=asyncio.subprocess.DEVNULL,
