@@ -193,14 +193,15 @@ class RunningDemo:
         return roster.popleft()
 
     def leftovers(self) -> list[str]:
-        """Command lines of processes that still work below the data folder."""
+        """Command lines of processes that still work below the data folder: they name it or hold a file of it open."""
         found = []
-        for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        for process in Path("/proc").glob("[0-9]*"):
             try:
-                line = entry.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+                line = process.joinpath("cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+                files = [str(descriptor.readlink()) for descriptor in process.joinpath("fd").iterdir()]
             except OSError:
                 continue
-            if str(self.data) in line:
+            if any(str(self.data) in name for name in (line, *files)):
                 found.append(line.strip())
         return found
 
