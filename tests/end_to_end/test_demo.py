@@ -135,9 +135,7 @@ def start_another(data: Path, port: int) -> "subprocess.CompletedProcess[str]":
 
 
 def test_a_second_demo_in_the_same_folder_is_refused_in_one_line(demo: RunningDemo) -> None:
-    second = subprocess.run(
-        demo_command(demo.data, demo.port + 1), capture_output=True, text=True, timeout=60, check=False
-    )
+    second = start_another(demo.data, demo.port + 1)
     assert second.returncode == 1
     assert second.stdout == ""
     assert f"in use by process {demo.process.process.pid}" in second.stderr.splitlines()[-1]
