@@ -1,0 +1,1 @@
+"""What is done with each command: thin functions from a message to its answer."""

@@ -158,7 +158,7 @@ class Boards:
                 await self._catch_up(feed, heads[feed.site_id])
                 self._metrics.hole_healed(kind)
         except StorageError as error:
-            _log.warning("a board could not be healed yet", site_id=feed.site_id, error=type(error).__name__)
+            _log.warning("a board could not be healed yet", site_id=feed.site_id, fault=type(error).__name__)
 
     async def _catch_up(self, feed: SiteFeed, head: int) -> None:
         while feed.offset < head and feed.epoch is not None:
@@ -213,7 +213,7 @@ class Boards:
                     epoch, version, heads = await presence.heads(connection)
                 await self._directory.read(version)
             except StorageError as error:
-                _log.warning("heads could not be read", error=type(error).__name__)
+                _log.warning("heads could not be read", fault=type(error).__name__)
                 continue
             for site_id, head in heads.items():
                 feed = self._feed(site_id)

@@ -90,4 +90,4 @@ class Terminals:
             try:
                 await self._read()
             except StorageError as error:
-                _log.warning("terminals could not be read", error=type(error).__name__)
+                _log.warning("terminals could not be read", fault=type(error).__name__)

@@ -153,8 +153,10 @@ async def board(connection: Connection, site_id: UUID) -> list[Presence]:
 
 HEADCOUNT = """
 WITH visitors AS (
-    SELECT DISTINCT employee_id FROM punches
-    WHERE site_id = $1 AND counted AND occurred_at BETWEEN $2::timestamptz - $5::interval AND $3 AND recorded_at >= $6
+    SELECT DISTINCT p.employee_id FROM punches p JOIN employees e USING (employee_id)
+    WHERE p.site_id = $1 AND p.counted AND p.occurred_at BETWEEN $2::timestamptz - $5::interval AND $3
+      AND p.recorded_at >= $6 AND p.happened_at BETWEEN $2::timestamptz - $5::interval AND $3
+      AND ($7::uuid[] IS NULL OR e.department_id = ANY ($7))
 ), moves AS (
     SELECT p.site_id, p.kind, p.occurred_at,
            lead(p.occurred_at) OVER (PARTITION BY p.employee_id
@@ -172,12 +174,26 @@ GROUP BY tick ORDER BY tick
 
 
 async def headcount(
-    connection: Connection, site_id: UUID, *, since: datetime, until: datetime, step_minutes: int, lookback_minutes: int
+    connection: Connection,
+    site_id: UUID,
+    *,
+    since: datetime,
+    until: datetime,
+    step_minutes: int,
+    lookback_minutes: int,
+    department_ids: Sequence[UUID] | None,
 ) -> list[tuple[int, int]]:
-    """(in, on break) at the site at each step; people who came over `lookback_minutes` before are left out."""
+    """(in, on break) at the site at each step; who came over `lookback_minutes` before `since` is left out."""
     lookback = timedelta(minutes=lookback_minutes)
     rows = await connection.fetch(
-        HEADCOUNT, site_id, since, until, timedelta(minutes=step_minutes), lookback, since - lookback - CLOCK_SLACK
+        HEADCOUNT,
+        site_id,
+        since,
+        until,
+        timedelta(minutes=step_minutes),
+        lookback,
+        since - lookback - CLOCK_SLACK,
+        department_ids,
     )
     return [(row["present"], row["on_break"]) for row in rows]
 

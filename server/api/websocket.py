@@ -1,0 +1,47 @@
+"""`GET /ws`: whether a client may upgrade, and nothing of what it says then."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import hdrs, web
+
+from protocol import SUBPROTOCOL
+from protocol.values import MAX_FRAME_BYTES
+from server import keys
+from server.api.requests import check_origin
+from server.hub.connection import Connection
+
+_CLOSE_TIMEOUT_SECONDS: Final = 5.0
+"""How long a close waits for the other side's."""
+
+
+async def websocket(request: web.Request) -> web.StreamResponse:
+    """Upgrade and serve until the connection ends.
+
+    Raises Refused(forbidden) for a foreign Origin, HTTPBadRequest without our subprotocol, HTTPServiceUnavailable
+    while the hub drains.
+    """
+    context = request.app[keys.HUB]
+    check_origin(request, context.settings)
+    if context.draining:
+        raise web.HTTPServiceUnavailable(headers={hdrs.RETRY_AFTER: "1"})
+    offered = ",".join(request.headers.getall(hdrs.SEC_WEBSOCKET_PROTOCOL, []))
+    # aiohttp upgrades whatever is offered; the contract doesn't.
+    if SUBPROTOCOL not in [protocol.strip() for protocol in offered.split(",")]:
+        raise web.HTTPBadRequest(text=f"the subprotocol is {SUBPROTOCOL}")
+    socket = web.WebSocketResponse(
+        protocols=(SUBPROTOCOL,),
+        compress=False,
+        autoping=False,
+        max_msg_size=MAX_FRAME_BYTES + 1,  # refuses this size and above with 1009
+        timeout=_CLOSE_TIMEOUT_SECONDS,
+    )
+    if not socket.can_prepare(request):
+        raise web.HTTPBadRequest(text="this is a WebSocket endpoint")
+    await socket.prepare(request)
+    transport = request.transport
+    if transport is None:
+        return socket  # gone already
+    await request.app[keys.CONNECTIONS].serve(Connection(context, socket, transport, request.app[keys.COMMANDS]))
+    return socket

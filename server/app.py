@@ -1,0 +1,197 @@
+"""The composition root: every part of a hub is built here, opened and closed in order, and passed on by hand."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from importlib.metadata import version
+from uuid import uuid4
+
+import structlog
+from aiohttp import web
+
+from server import keys
+from server.api.http import MIDDLEWARES, setup_http
+from server.commands.registry import Commands
+from server.hub.connections import Connections
+from server.hub.context import HubContext
+from server.hub.outgoing import Flusher
+from server.hub.subscriptions import Switchboard
+from server.rules.punches import PunchRules
+from server.secrets.local import open_key_file, utc_now
+from server.services.accounts import Accounts
+from server.services.attendance import Attendance
+from server.services.bell import Bell
+from server.services.boards import Boards
+from server.services.directory import Directory
+from server.services.hashing import SlowHashes
+from server.services.ingest import Ingest
+from server.services.kiosks import Kiosks
+from server.services.pins import PinCheck
+from server.services.preparation import Preparation
+from server.services.terminals import Terminals
+from server.services.tokens import AccessTokens
+from server.services.upkeep import Upkeep
+from server.settings import Settings
+from server.telemetry.health import OK, Health
+from server.telemetry.metrics import Metrics
+from storage.live_channel import LiveChannel
+from storage.postgres import Database
+
+DISTRIBUTION = "attendance-system"
+_SWITCH_INTERVAL_SECONDS = 0.0005
+"""How soon the loop gets the GIL back from a thread that opens seals; Python's own 5 ms would be felt on boards."""
+
+_log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def running_hub(settings: Settings) -> AsyncIterator[HubContext]:
+    """A hub that serves until the context ends; then it drains: readiness first, answers next, connections last.
+
+    Raises StorageError, SecretsUnavailable, and OSError where the port is taken.
+    """
+    sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
+    async with AsyncExitStack() as stack:
+        context, health = await _build(settings, stack)
+        connections = Connections(context)
+        app = web.Application(middlewares=MIDDLEWARES, client_max_size=settings.http_body_max_bytes)
+        app[keys.SETTINGS] = settings
+        app[keys.SECRETS] = context.secrets
+        app[keys.ACCOUNTS] = context.accounts
+        app[keys.METRICS] = context.metrics
+        app[keys.HEALTH] = health
+        app[keys.HUB] = context
+        app[keys.CONNECTIONS] = connections
+        app[keys.COMMANDS] = Commands(connections.by_role)
+        setup_http(app, settings)
+        runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        connections.start()
+        stack.push_async_callback(connections.stop)
+        await web.TCPSite(runner, settings.host, settings.port).start()
+        _log.info("hub is up", hub_id=context.hub_id, host=settings.host, port=settings.port, version=context.version)
+        try:
+            yield context
+        finally:
+            context.draining = True
+            await context.ingest.stop(drain_seconds=settings.drain_seconds)
+            await connections.drain(settings.drain_seconds)
+            _log.info("hub has drained", hub_id=context.hub_id)
+
+
+async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[HubContext, Health]:
+    """Everything behind the routes, started; `stack` stops it in the reverse order."""
+    secrets = open_key_file(settings.key_file)
+    metrics = Metrics(version=version(DISTRIBUTION))
+    database = await Database.connect(
+        settings.postgres_dsn,
+        min_size=settings.postgres_pool_min_connections,
+        max_size=settings.postgres_pool_max_connections,
+        acquire_timeout_seconds=settings.acquire_timeout_seconds,
+        command_timeout_seconds=settings.statement_timeout_seconds,
+        statement_cache_size=settings.statement_cache_size,
+    )
+    stack.push_async_callback(database.close)
+    hashes = SlowHashes.from_settings(settings)
+    stack.callback(hashes.close)
+    directory = Directory(database)
+    boards = Boards(
+        database,
+        directory,
+        metrics,
+        resume_limit_changes=settings.resume_limit_changes,
+        hole_wait_seconds=settings.hole_wait_ms / 1_000,
+        poll_interval_seconds=settings.heads_poll_interval_ms / 1_000,
+    )
+    terminals = Terminals(
+        database,
+        utc_now,
+        silent_after_seconds=settings.silent_after_seconds,
+        poll_interval_seconds=settings.heads_poll_interval_ms / 1_000,
+    )
+    switchboard = Switchboard(boards, directory, terminals)
+    await boards.start()
+    stack.push_async_callback(boards.stop)
+    await terminals.start()
+    stack.push_async_callback(terminals.stop)
+    live_channel = LiveChannel(settings.redis_url, on_changes=boards.heard, on_gap=boards.look)
+    await live_channel.start()
+    stack.push_async_callback(live_channel.stop)
+    bell = Bell(boards, live_channel)
+    bell.start()
+    stack.push_async_callback(bell.stop)
+    ingest = Ingest(
+        Attendance(
+            database, secrets, directory, _rules(settings), unknown_badge_minutes=settings.unknown_badge_minutes
+        ),
+        Preparation(secrets, badge_pattern=settings.badge_pattern, number_pattern=settings.number_pattern),
+        PinCheck(
+            database,
+            secrets,
+            hashes,
+            attempts=settings.pin_attempts,
+            window_minutes=settings.pin_window_minutes,
+        ),
+        metrics,
+        bell,
+        writers=settings.writers,
+        batch_max_punches=settings.batch_max_punches,
+        queue_max=settings.ingest_queue_max,
+        crypto_threads=settings.crypto_threads,
+    )
+    ingest.start()
+    upkeep = Upkeep(
+        database,
+        secrets,
+        utc_now,
+        pin_window_minutes=settings.pin_window_minutes,
+        resume_limit_changes=settings.resume_limit_changes,
+    )
+    upkeep.start()
+    stack.push_async_callback(upkeep.stop)
+    context = HubContext(
+        hub_id=uuid4(),
+        version=version(DISTRIBUTION),
+        started_at=utc_now(),
+        clock=utc_now,
+        settings=settings,
+        database=database,
+        live_channel=live_channel,
+        secrets=secrets,
+        metrics=metrics,
+        directory=directory,
+        boards=boards,
+        terminals=terminals,
+        switchboard=switchboard,
+        flusher=Flusher(),
+        accounts=Accounts(
+            database,
+            secrets,
+            hashes,
+            AccessTokens(secrets, issuer=settings.token_issuer),
+            metrics,
+            clock=utc_now,
+            access_token_minutes=settings.access_token_minutes,
+            refresh_token_days=settings.refresh_token_days,
+            refresh_grace_seconds=settings.refresh_grace_seconds,
+        ),
+        kiosks=Kiosks(database, secrets, directory),
+        ingest=ingest,
+    )
+
+    async def redis_state() -> str:
+        return OK if live_channel.listening else "unavailable"
+
+    return context, Health(database, secrets, redis_state, lambda: context.draining)
+
+
+def _rules(settings: Settings) -> PunchRules:
+    return PunchRules(
+        debounce=timedelta(seconds=settings.debounce_seconds),
+        open_shift_limit=timedelta(minutes=settings.open_shift_limit_minutes),
+        future_tolerance=timedelta(seconds=settings.future_tolerance_seconds),
+    )

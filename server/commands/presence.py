@@ -1,0 +1,108 @@
+"""Commands of those who watch: boards, roll call, headcount."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from protocol.codec import encode
+from protocol.commands import PresenceHistory, PresenceUnwatch, PresenceWatch, RollcallGet
+from protocol.errors import ErrorCode, Invalid
+from protocol.replies import (
+    PresenceHistoryResult,
+    PresenceState,
+    PresenceUnwatched,
+    RollcallResult,
+)
+from protocol.values import format_time, parse_time
+from server.errors import Refused
+from server.hub.connection import Connection
+from server.hub.subscriptions import Watch
+from server.services.boards import SiteFeed
+from storage.repositories import presence
+
+MAX_HISTORY_POINTS: Final = 1_500
+"""A day in minutes, and the hour that autumn adds."""
+
+
+async def watch(connection: Connection, command: PresenceWatch) -> None:
+    """Answer with the boards as they are, and push what changes from there on."""
+    context = connection.context
+    scope = connection.caller.scope
+    if command.site_ids is None:
+        feeds = [feed for feed in context.boards.feeds.values() if scope.allows_site(feed.site_id)]
+    else:
+        feeds = [site_feed(connection, site_id) for site_id in dict.fromkeys(command.site_ids)]
+    after = {site_id: (position.epoch, position.offset) for site_id, position in (command.after or {}).items()}
+    # No await from here to the last part: nothing may be pushed in between.
+    stop_watching(connection)
+    new = Watch(context.switchboard, scope, connection.outgoing)
+    parts = new.begin(feeds, after)
+    for number, sites in enumerate(parts, start=1):
+        connection.outgoing.send(encode(PresenceState(re=command.id, last=number == len(parts), sites=sites)))
+    connection.watch = connection.outgoing.pushes = new
+    connection.outgoing.wake()
+
+
+async def unwatch(connection: Connection, command: PresenceUnwatch) -> PresenceUnwatched:
+    stop_watching(connection)
+    return PresenceUnwatched(re=command.id)
+
+
+def stop_watching(connection: Connection) -> None:
+    if connection.watch is not None:
+        connection.watch.end()
+        connection.watch = connection.outgoing.pushes = None
+
+
+async def rollcall(connection: Connection, command: RollcallGet) -> RollcallResult:
+    context = connection.context
+    feed = site_feed(connection, command.site_id)
+    completeness = context.terminals.completeness(feed.site_id)
+    return RollcallResult(
+        re=command.id,
+        site_id=feed.site_id,
+        as_of=format_time(context.clock()),
+        complete_to=None if completeness.complete_to is None else format_time(completeness.complete_to),
+        silent_devices=completeness.silent,
+        inside=context.switchboard.inside(feed, connection.caller.scope),
+    )
+
+
+async def history(connection: Connection, command: PresenceHistory) -> PresenceHistoryResult:
+    """Headcount of a site, from its recorded punches."""
+    context = connection.context
+    feed = site_feed(connection, command.site_id)
+    since, until = parse_time(command.from_), min(parse_time(command.until), context.clock())
+    step = timedelta(minutes=command.step_minutes)
+    if (until - since) / step > MAX_HISTORY_POINTS:
+        raise Invalid("step_minutes", f"more than {MAX_HISTORY_POINTS} points")
+    departments = connection.caller.scope.department_ids
+    points: list[tuple[int, int]] = []
+    if since <= until:
+        async with context.database.connection() as database:
+            points = await presence.headcount(
+                database,
+                feed.site_id,
+                since=since,
+                until=until,
+                step_minutes=command.step_minutes,
+                lookback_minutes=context.settings.open_shift_limit_minutes,
+                department_ids=None if departments is None else list(departments),
+            )
+    return PresenceHistoryResult(
+        re=command.id,
+        site_id=feed.site_id,
+        from_=command.from_,
+        step_minutes=command.step_minutes,
+        points=points,
+    )
+
+
+def site_feed(connection: Connection, site_id: UUID) -> SiteFeed:
+    """The feed of a site that the caller may see; others are not found, as if they didn't exist."""
+    feed = connection.context.boards.feeds.get(site_id)
+    if feed is None or not connection.caller.scope.allows_site(site_id):
+        raise Refused(ErrorCode.NOT_FOUND, "site")
+    return feed

@@ -1,0 +1,55 @@
+"""Who is on a connection, and what they may see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from protocol.replies import DeviceState
+from protocol.values import Role
+from server.rules.permissions import NOTHING, Scope
+from server.services.accounts import Session
+
+
+@dataclass(slots=True)
+class Kiosk:
+    """A terminal. `state` is what it was last told of itself."""
+
+    device_id: UUID
+    key: Ed25519PublicKey
+    state: DeviceState
+    scope: Scope = NOTHING
+
+    @property
+    def role(self) -> Role:
+        return Role.KIOSK
+
+    @property
+    def subject(self) -> UUID:
+        return self.device_id
+
+
+@dataclass(slots=True)
+class Someone:
+    """A person by their live session. Role and scope follow the account, also in mid-connection."""
+
+    session: Session
+    expires_at: datetime
+
+    @property
+    def role(self) -> Role:
+        return self.session.role
+
+    @property
+    def scope(self) -> Scope:
+        return self.session.scope
+
+    @property
+    def subject(self) -> UUID:
+        return self.session.account_id
+
+
+Caller = Kiosk | Someone

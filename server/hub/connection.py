@@ -1,0 +1,318 @@
+"""One connection: its reading loop, its pings, its end. The stages before and beside it have files of their own.
+
+The loop reads a message, answers or hands it on, and reads the next. It stops reading while `max_in_flight`
+punches wait for their answers: the client's own TCP window is then the queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Final, Protocol
+from uuid import uuid4
+
+import structlog
+from aiohttp import WSMsgType, web
+
+from protocol.codec import Envelope, decode_command, encode, read_envelope
+from protocol.commands import Auth, Command, PunchRecord
+from protocol.errors import CloseCode, ErrorCode, Malformed
+from protocol.events import DeviceStateChanged
+from protocol.replies import DeviceState, Reply
+from protocol.values import MAX_INTEGER, DeviceStatus, Language, Role
+from server.errors import Refused, as_refused, to_wire
+from server.hub.caller import Caller, Kiosk, Someone
+from server.hub.context import HubContext
+from server.hub.flood import TokenBucket
+from server.hub.handshake import Rejected, authenticate, hello, language_of, read_auth, welcome
+from server.hub.outgoing import Outgoing
+from server.hub.subscriptions import Watch
+from server.rules.permissions import is_permitted
+from server.services.accounts import Session
+
+MAX_MALFORMED: Final = 5
+"""The malformed message that closes a connection."""
+MAX_LIMITED: Final = 200
+"""Commands over the limit, one after the other, that close a connection."""
+
+_log = structlog.get_logger()
+
+
+class Registry(Protocol):
+    """What is done with each command."""
+
+    async def handle(self, connection: Connection, command: Command) -> Reply | None:
+        """The answer, or None where it is sent by other means; raises what `to_wire` understands."""
+
+
+class Connection:
+    """A client from its upgrade to its close. `registry` says what is done with each command."""
+
+    def __init__(
+        self, context: HubContext, socket: web.WebSocketResponse, transport: asyncio.Transport, registry: Registry
+    ) -> None:
+        self.context = context
+        self.connection_id = uuid4()
+        self.language = Language.EN
+        self.watch: Watch | None = None
+        self.outgoing = Outgoing(
+            transport,
+            context.flusher,
+            context.metrics,
+            max_bytes=context.settings.outgoing_max_bytes,
+            slow_client_seconds=context.settings.slow_client_seconds,
+            on_slow=self.end,
+        )
+        self._socket = socket
+        self._transport = transport
+        self._registry = registry
+        self._caller: Caller | None = None
+        self._role_counted = Role.EMPLOYEE
+        self._last_id = 0
+        self._malformed = 0
+        self._limited = 0
+        self._bucket = TokenBucket(context.settings.commands_per_second)
+        self._in_flight = 0
+        self._room = asyncio.Event()
+        self._room.set()
+        self._frames = 0
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._ending: asyncio.Task[None] | None = None
+
+    @property
+    def is_welcomed(self) -> bool:
+        return self._caller is not None
+
+    @property
+    def caller(self) -> Caller:
+        if self._caller is None:
+            raise RuntimeError("nobody is welcomed yet")
+        return self._caller
+
+    async def run(self) -> None:
+        """Serve the client until it or the hub ends the connection; never raises."""
+        self._later("ping", random.uniform(0, self.context.settings.ping_interval_seconds), self._ping)  # noqa: S311 - jitter
+        try:
+            if await self._shake_hands():
+                await self._read()
+        finally:
+            for timer in self._timers.values():
+                timer.cancel()
+            if self.watch is not None:
+                self.watch.end()
+            if self._caller is not None:
+                self.context.metrics.disconnected(self._role_counted)
+            self.outgoing.close()
+            if self._ending is not None:
+                await asyncio.shield(self._ending)
+
+    def send(self, message: Reply | DeviceStateChanged) -> None:
+        self.outgoing.send(encode(message))
+
+    def refuse(self, error: Exception, re: int | None) -> None:
+        """Answer with an error; a bug is logged with its traceback and told as `internal`."""
+        if as_refused(error) is None:
+            _log.error("a command failed", connection_id=self.connection_id, exc_info=error)
+        answer = to_wire(error, re=re, language=self.language)
+        self.context.metrics.command_error(answer.code)
+        self.outgoing.send(encode(answer))
+
+    def end(self, code: CloseCode) -> None:
+        """Close, once; what was answered already goes out first."""
+        if self._ending is None:
+            self.outgoing.flush(force=True)
+            self.outgoing.close()
+            self.context.metrics.closed(code)
+            self._ending = asyncio.create_task(self._close(code), name="close")
+
+    def begin_punch(self) -> None:
+        self._in_flight += 1
+        if self._in_flight >= self.context.settings.max_in_flight:
+            self._room.clear()
+
+    def end_punch(self) -> None:
+        self._in_flight -= 1
+        self._room.set()
+
+    def renew(self, someone: Someone) -> None:
+        """A newer token of the same person: the connection lives on until that one expires."""
+        self._caller = someone
+        self._later_expiry(someone)
+
+    def follow_session(self, session: Session | None) -> None:
+        """What the account's session is now: gone, or with another role or scope."""
+        if not isinstance(self._caller, Someone):
+            return
+        if session is None:
+            self.end(CloseCode.NOT_ALLOWED)
+        elif session != self._caller.session:
+            self._count_role(session.role)
+            self._caller.session = session
+            if self.watch is not None:
+                # Its pushes were scoped as before: the client asks again, as whom it now is.
+                self.end(CloseCode.RESYNC)
+
+    def follow_device(self, state: DeviceState) -> None:
+        """What a terminal is now, which it is told."""
+        if not isinstance(self._caller, Kiosk):
+            return
+        self._caller.state = state
+        self.send(
+            DeviceStateChanged(
+                status=state.status,
+                site_id=state.site_id,
+                site_name=state.site_name,
+                log_id=state.log_id,
+                last_seq=state.last_seq,
+                last_digest=state.last_digest,
+                sealing_keys=state.sealing_keys,
+            )
+        )
+        if state.status is DeviceStatus.REVOKED:
+            self.end(CloseCode.NOT_ALLOWED)
+
+    async def _shake_hands(self) -> bool:
+        greeting = hello(self.context)
+        self.outgoing.send(encode(greeting))
+        auth_id: int | None = None
+        try:
+            try:
+                async with asyncio.timeout(self.context.settings.auth_timeout_seconds):
+                    text = await self._next_text()
+            except TimeoutError:
+                raise Rejected(CloseCode.NO_AUTH_IN_TIME) from None
+            if text is None:
+                return False
+            auth = read_auth(text)
+            auth_id = auth.id
+            self.language = language_of(auth)
+            caller = await authenticate(self.context, auth, greeting.nonce)
+        except Rejected as rejected:
+            if rejected.error is not None:
+                self.refuse(rejected.error, rejected.re)
+            self.end(rejected.code)
+            return False
+        except Exception as error:  # noqa: BLE001 - a bug here is this client's `internal`, not the hub's end
+            self.refuse(error, auth_id)
+            self.end(CloseCode.RESYNC)
+            return False
+        self._last_id = auth.id
+        self._caller = caller
+        self._role_counted = caller.role
+        self.context.metrics.connected(caller.role)
+        self.send(welcome(self.context, caller, re=auth.id, connection_id=self.connection_id))
+        if isinstance(caller, Someone):
+            self._later_expiry(caller)
+        return True
+
+    async def _read(self) -> None:
+        while (text := await self._next_text()) is not None:
+            await self._take(text)
+            await self._room.wait()
+
+    async def _next_text(self) -> str | None:
+        """The next text frame; None when the connection is over."""
+        while True:
+            message = await self._socket.receive()
+            self._frames += 1
+            match message.type:
+                case WSMsgType.TEXT:
+                    return str(message.data)
+                case WSMsgType.PING:
+                    await self._socket.pong(message.data)
+                case WSMsgType.PONG:
+                    pass
+                case WSMsgType.BINARY:
+                    self.end(CloseCode.BAD_REQUEST)
+                    return None
+                case _:  # closed by them, by us, or broken (1007, 1009: aiohttp has said so already)
+                    return None
+
+    async def _take(self, text: str) -> None:
+        try:
+            envelope = read_envelope(text)
+        except Malformed as fault:
+            self._malformed += 1
+            self.refuse(fault, None)
+            if self._malformed >= MAX_MALFORMED:
+                self.end(CloseCode.BAD_REQUEST)
+            return
+        try:
+            self._check_id(envelope)
+            self._check_flood(envelope)
+            command = decode_command(envelope)
+            if isinstance(command, Auth):
+                raise Refused(ErrorCode.INVALID, "a second auth", details={"field": "type"})
+            self._check_permission(command)
+            reply = await self._registry.handle(self, command)
+        except Exception as error:  # noqa: BLE001 - whatever a command does, the connection goes on
+            self.refuse(error, envelope.id)
+        else:
+            if reply is not None:
+                self.send(reply)
+
+    def _check_id(self, envelope: Envelope) -> None:
+        if not self._last_id < envelope.id <= MAX_INTEGER:
+            raise Refused(ErrorCode.ID_REUSED)
+        self._last_id = envelope.id
+
+    def _check_flood(self, envelope: Envelope) -> None:
+        if envelope.type == _PUNCH_RECORD:
+            return  # bounded by max_in_flight alone
+        wait_ms = self._bucket.take()
+        if wait_ms == 0:
+            self._limited = 0
+            return
+        self._limited += 1
+        if self._limited >= MAX_LIMITED:
+            self.end(CloseCode.FLOODING)
+        raise Refused(ErrorCode.RATE_LIMITED, retry_after_ms=wait_ms)
+
+    def _check_permission(self, command: Command) -> None:
+        type_ = str(command.__struct_config__.tag)
+        if not is_permitted(self.caller.role, type_):
+            raise Refused(ErrorCode.FORBIDDEN, type_)
+        if isinstance(self._caller, Kiosk):
+            status = self._caller.state.status
+            if status is DeviceStatus.REVOKED and not isinstance(command, PunchRecord):
+                raise Refused(ErrorCode.FORBIDDEN, "a revoked device")
+
+    def _count_role(self, role: Role) -> None:
+        self.context.metrics.disconnected(self._role_counted)
+        self.context.metrics.connected(role)
+        self._role_counted = role
+
+    def _later(self, name: str, seconds: float, call: Callable[[], None]) -> None:
+        """Call once after `seconds`, instead of what was set under this name before."""
+        if (timer := self._timers.pop(name, None)) is not None:
+            timer.cancel()
+        self._timers[name] = asyncio.get_running_loop().call_later(max(seconds, 0), call)
+
+    def _later_expiry(self, someone: Someone) -> None:
+        left = (someone.expires_at - self.context.clock()).total_seconds()
+        grace = self.context.settings.expiry_grace_seconds
+        self._later("expiry", left + grace, lambda: self.end(CloseCode.EXPIRED))
+
+    def _ping(self) -> None:
+        self.outgoing.ping()
+        frames = self._frames
+
+        def judge() -> None:
+            # While the hub itself doesn't read, a pong may lie unread: silence is then our own.
+            if self._frames == frames and self._room.is_set():
+                self.end(CloseCode.NO_PONG)
+            else:
+                self._later("ping", settings.ping_interval_seconds - settings.pong_timeout_seconds, self._ping)
+
+        settings = self.context.settings
+        self._later("pong", settings.pong_timeout_seconds, judge)
+
+    async def _close(self, code: CloseCode) -> None:
+        await self._socket.close(code=int(code), message=code.name.lower().encode())
+        if code in (CloseCode.SLOW, CloseCode.NO_PONG):
+            # What such a client never took would otherwise wait in the transport for as long as it likes.
+            self._transport.abort()
+
+
+_PUNCH_RECORD: Final = str(PunchRecord.__struct_config__.tag)

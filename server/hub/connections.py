@@ -1,0 +1,117 @@
+"""All live connections of a hub: what happens to them from outside (revocation, heads, the hub's end)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from protocol.errors import CloseCode
+from server.hub.caller import Kiosk, Someone
+from server.hub.connection import Connection
+from server.hub.context import HubContext
+from server.secrets.provider import SecretsError
+from storage.errors import StorageError
+
+_DRAIN_BATCH: Final = 100
+"""Connections that are sent away together; between two batches the loop and the other hubs get air."""
+_DRAIN_PAUSE_SECONDS: Final = 0.05
+
+_log = structlog.get_logger()
+
+
+class Connections:
+    def __init__(self, context: HubContext) -> None:
+        self._context = context
+        self._live: dict[Connection, None] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._none_left = asyncio.Event()
+
+    def start(self) -> None:
+        settings = self._context.settings
+        self._tasks = [
+            asyncio.create_task(self._every(settings.head_interval_seconds, self._heads), name="heads due"),
+            asyncio.create_task(
+                self._every(settings.account_check_interval_ms / 1_000, self._follow_people), name="follow people"
+            ),
+            asyncio.create_task(
+                self._every(settings.account_check_interval_ms / 1_000, self._follow_devices), name="follow devices"
+            ),
+        ]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def serve(self, connection: Connection) -> None:
+        """Run a connection as one of the live ones."""
+        self._live[connection] = None
+        self._none_left.clear()
+        try:
+            await connection.run()
+        finally:
+            del self._live[connection]
+            if not self._live:
+                self._none_left.set()
+
+    async def drain(self, seconds: float) -> None:
+        """Send everyone away with 3001, in batches in random order, and wait for them to go."""
+        leaving = list(self._live)
+        random.shuffle(leaving)
+        for start in range(0, len(leaving), _DRAIN_BATCH):
+            for connection in leaving[start : start + _DRAIN_BATCH]:
+                connection.end(CloseCode.DRAINING)
+            await asyncio.sleep(_DRAIN_PAUSE_SECONDS)
+        if self._live:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._none_left.wait()
+
+    def by_role(self) -> dict[str, int]:
+        """How many are welcomed, by role."""
+        counts: dict[str, int] = {}
+        for connection in self._live:
+            if connection.is_welcomed:
+                role = str(connection.caller.role)
+                counts[role] = counts.get(role, 0) + 1
+        return counts
+
+    async def _heads(self) -> None:
+        self._context.switchboard.tick()
+
+    async def _follow_people(self) -> None:
+        """Within seconds of a revocation on any hub, its connections here are closed or see less."""
+        people = [
+            (connection, connection.caller.session.session_id)
+            for connection in self._live
+            if connection.is_welcomed and isinstance(connection.caller, Someone)
+        ]
+        sessions = await self._context.accounts.revalidate({session_id for _, session_id in people})
+        for connection, session_id in people:
+            connection.follow_session(sessions.get(session_id))
+
+    async def _follow_devices(self) -> None:
+        kiosks: dict[UUID, list[tuple[Connection, Kiosk]]] = {}
+        for connection in self._live:
+            if connection.is_welcomed and isinstance(caller := connection.caller, Kiosk):
+                kiosks.setdefault(caller.device_id, []).append((connection, caller))
+        for device in await self._context.kiosks.find_all(list(kiosks)) if kiosks else []:
+            for connection, kiosk in kiosks[device.device_id]:
+                if self._context.kiosks.is_news(device, kiosk.state):
+                    connection.follow_device(await self._context.kiosks.state(device))
+                    await self._context.kiosks.welcomed(device.device_id)
+
+    @staticmethod
+    async def _every(seconds: float, act: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await act()
+            except (StorageError, SecretsError) as error:
+                _log.warning("connections could not be looked after", fault=type(error).__name__)

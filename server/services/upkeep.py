@@ -1,0 +1,66 @@
+"""What a hub does now and then: partitions for the months to come, keys near their end, what has served its time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from server.secrets.provider import SecretsError, SecretsProvider
+from storage.errors import StorageError
+from storage.postgres import Database
+from storage.repositories import upkeep
+
+PARTITIONS_AHEAD_MONTHS: Final = 3
+CHANGES_KEPT: Final = timedelta(days=2)
+_INTERVAL_SECONDS: Final = 60
+
+_log = structlog.get_logger()
+
+
+class Upkeep:
+    def __init__(
+        self,
+        database: Database,
+        secrets: SecretsProvider,
+        clock: Callable[[], datetime],
+        *,
+        pin_window_minutes: int,
+        resume_limit_changes: int,
+    ) -> None:
+        self._database = database
+        self._secrets = secrets
+        self._clock = clock
+        self._pin_window_minutes = pin_window_minutes
+        self._resume_limit_changes = resume_limit_changes
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="upkeep")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._tidy()
+            except (StorageError, SecretsError) as error:
+                _log.warning("upkeep was put off", fault=type(error).__name__)
+            await asyncio.sleep(_INTERVAL_SECONDS)
+
+    async def _tidy(self) -> None:
+        await self._secrets.renew()
+        async with self._database.connection() as connection:
+            await upkeep.ensure_partitions(connection, PARTITIONS_AHEAD_MONTHS)
+            await upkeep.forget_unknown_badges(connection)
+            # A window reaches back from an attempt; one that nothing can reach any more counts for nobody.
+            await upkeep.forget_attempts(connection, self._pin_window_minutes)
+            await upkeep.prune_changes(connection, self._clock() - CHANGES_KEPT, self._resume_limit_changes)
