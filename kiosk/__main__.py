@@ -21,6 +21,7 @@ from kiosk.link.client import websocket_url
 from kiosk.linked_terminal import LinkedTerminal
 from kiosk.outbox_file import FolderInUse
 from kiosk.settings import Settings, SettingsError, load_settings
+from kiosk.themes import TOKENS
 
 LOG_NAME: Final = "kiosk.log"
 LOG_BYTES: Final = 1_048_576
@@ -81,8 +82,9 @@ def make_terminal(options: argparse.Namespace, settings: Settings) -> LinkedTerm
 
 
 async def _show(terminal: LinkedTerminal, options: argparse.Namespace, settings: Settings) -> None:
-    # A demo's terminal belongs to whoever started the demo; any other ends by a signal alone.
-    app = KioskApp(terminal, options.lang, allow_quit=options.demo is not None, settings=settings)
+    # A demo's terminal belongs to whoever started the demo; any other ends by a signal alone unless told otherwise.
+    allow_quit = options.allow_quit or options.demo is not None
+    app = KioskApp(terminal, options.lang, theme=options.theme, allow_quit=allow_quit, settings=settings)
     loop = asyncio.get_running_loop()
     for ending in (signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(ending, app.exit)
@@ -107,6 +109,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--hub", required=True, metavar="URL", help="the hub, e.g. https://hub.example")
     parser.add_argument("--data", required=True, type=Path, metavar="DIR", help="folder of this terminal alone")
     parser.add_argument("--lang", choices=("es", "en"), default="es", help="language at the start (es)")
+    parser.add_argument("--theme", choices=tuple(TOKENS), default="dark", help="colours at the start (dark)")
+    parser.add_argument("--allow-quit", action="store_true", help="Ctrl-C and Ctrl-Q end the terminal")
     parser.add_argument("--name", help="what this terminal is called on its screen")
     parser.add_argument("--time-zone", metavar="ZONE", help="the site's, e.g. Europe/Madrid (the machine's own)")
     demo = parser.add_argument_group("a demo's terminal", "its identity, name and time zone come from the demo's file")

@@ -23,6 +23,7 @@ class KioskApp(App[None], inherit_bindings=False):
     `theme` is one of `kiosk.themes.TOKENS`. With `allow_quit` Ctrl-C and Ctrl-Q end the app; else no key does.
     """
 
+    TITLE = "Attendance"
     CSS_PATH = "kiosk.tcss"
     ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False

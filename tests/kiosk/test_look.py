@@ -1,0 +1,87 @@
+"""How the screen looks, as pictures: one state each, at a fixed size, at 07:58 for ever.
+
+After a wanted change of looks: `pytest tests/kiosk/test_look.py --snapshot-update`, then look at each picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import pytest
+from textual.app import App
+from textual.pilot import Pilot
+
+from kiosk.terminal import Enrolment, Outcome, Reason
+from tests.kiosk.face import kiosk, scan, until
+from tests.kiosk.fakes import OFFLINE, ONLINE, ScriptedTerminal, an_answer
+
+Compare = Callable[..., bool]
+Act = Callable[[Pilot[None]], Awaitable[None]]
+
+
+def scanned(shown: str) -> Act:
+    async def act(pilot: Pilot[None]) -> None:
+        await scan(pilot)
+        await until(pilot, shown)
+
+    return act
+
+
+async def touched(pilot: Pilot[None]) -> None:
+    await until(pilot, "Pase su tarjeta")
+    await pilot.click("PromptCard")
+    for key in "104":
+        await pilot.click(f"#pad-{key}")
+    await pilot.hover("#place")
+    await until(pilot, "Número de empleado")
+
+
+async def pin_begun(pilot: Pilot[None]) -> None:
+    await pilot.press(*"1042", "enter", *"471")
+    await until(pilot, "PIN")
+
+
+UNKNOWN = an_answer(Outcome.REFUSED, Reason.BADGE_UNKNOWN, None, name=None, worked_today_minutes=None)
+
+
+@pytest.mark.parametrize(
+    ("app", "size", "act"),
+    [
+        pytest.param(lambda: kiosk(ScriptedTerminal()), (80, 24), None, id="idle"),
+        pytest.param(lambda: kiosk(ScriptedTerminal(an_answer())), (80, 24), scanned("Registrado"), id="receipt"),
+        pytest.param(
+            lambda: kiosk(ScriptedTerminal(an_answer(), state=ONLINE), "en"),
+            (120, 40),
+            scanned("Recorded"),
+            id="receipt_in_english_on_a_larger_screen",
+        ),
+        pytest.param(lambda: kiosk(ScriptedTerminal(), "en"), (200, 60), None, id="idle_in_english_on_a_wall"),
+        pytest.param(
+            lambda: kiosk(ScriptedTerminal(state=replace(OFFLINE, backlog=2))),
+            (80, 24),
+            scanned("3 por enviar"),
+            id="kept_here",
+        ),
+        pytest.param(lambda: kiosk(ScriptedTerminal(UNKNOWN)), (80, 24), scanned("No registrado"), id="unknown_badge"),
+        pytest.param(lambda: kiosk(ScriptedTerminal()), (80, 24), touched, id="number_pad"),
+        pytest.param(lambda: kiosk(ScriptedTerminal()), (80, 24), pin_begun, id="pin"),
+        pytest.param(
+            lambda: kiosk(ScriptedTerminal(state=replace(OFFLINE, enrolment=Enrolment.NONE, detail="no identity"))),
+            (80, 24),
+            None,
+            id="not_enrolled",
+        ),
+    ],
+)
+def test_the_screen_looks_as_it_was_seen(
+    snap_compare: Compare, app: Callable[[], App[None]], size: tuple[int, int], act: Act | None
+) -> None:
+    assert snap_compare(app(), terminal_size=size, run_before=act)
+
+
+@pytest.mark.parametrize("theme", ["light", "contrast"])
+def test_other_colours_look_as_they_were_seen(snap_compare: Compare, theme: str) -> None:
+    app = kiosk(ScriptedTerminal(an_answer()))
+    app.theme = theme
+    assert snap_compare(app, terminal_size=(80, 24), run_before=scanned("Registrado"))
