@@ -41,6 +41,7 @@ def verify_assertion(token: str, public_key: bytes, *, nonce: str, now: datetime
     issued, expires = numeric_date(claims, "iat"), numeric_date(claims, "exp")
     if not 0 < expires - issued <= ASSERTION_SECONDS:
         raise refuse("lives too long")
-    if not issued - leeway_seconds <= now.timestamp() <= expires + leeway_seconds:
+    # Both are reckoned from this hub's own hello: only rounding may put `iat` ahead, and nothing `exp` behind.
+    if not issued - leeway_seconds <= now.timestamp() < expires:
         raise refuse("not of this time")
     return device_id
