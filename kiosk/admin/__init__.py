@@ -1,0 +1,1 @@
+"""The admins' command line, over the same link as the kiosks."""
