@@ -115,9 +115,13 @@ def _demo(arguments: argparse.Namespace) -> None:
         _run(run_demo(options, log=sys.stderr))
         return
     # A person's terminal shows the kiosk and the guide; the log would run through both.
-    with (options.data / "hub.log").open("a", encoding="utf-8", buffering=1) as log:
+    with open(options.data / "hub.log", "a", encoding="utf-8", buffering=1, opener=_private) as log:
         configure_logging(level, stream=log)
         _run(run_demo(options, log=log))
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _migrate(_: argparse.Namespace) -> None:

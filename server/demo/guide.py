@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,15 +25,16 @@ class Guide:
         """What begins now."""
         self._say(f"demo: {sentence}")
 
-    def ready(self, company: Company, *, url: str, data: Path, log: Path) -> None:
+    def ready(self, company: Company, *, port: int, data: Path, log: Path) -> None:
         """Everything that one needs to look around. It holds the sample passwords: for a person's terminal alone."""
         seconds = time.monotonic() - self._began
         people = [employee for employee in company.employees if employee.site_id == company.terminal.site_id]
         site_names = {site.site_id: site.name for site in company.sites}
+        program = _near(Path(sys.executable).with_name("attendance-hub"))
         lines = [
             f"demo: ready after {seconds:.1f} s",
             "",
-            f"  The supervisors' page   {url}/",
+            f"  The supervisors' page   http://127.0.0.1:{port}/",
             "",
             *(
                 f"    {account.username:<12}{account.password:<20}{_may_see(account, site_names)}"
@@ -48,15 +50,21 @@ class Guide:
                 for person in people[-_SAMPLE_PEOPLE:]
             ),
             "",
-            f"  Another hub             (set -a; . {data / 'hub.env'}; attendance-hub serve --port 8081)",
-            f"  Everything else         {data / 'demo.json'}",
-            f"  The hub's log           {log}",
+            f"  Another hub             (set -a; . {_near(data / 'hub.env')}; {program} serve --port {port + 1})",
+            f"  Every credential        {_near(data / 'demo.json')}",
+            f"  The hub's log           {_near(log)}",
             "",
             "  Ctrl-C ends everything; the next start finds it again.",
             "",
         ]
         for line in lines:
             self._say(line)
+
+
+def _near(path: Path) -> str:
+    """The path as one would type it here."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _may_see(account: Account, site_names: dict[UUID, str]) -> str:

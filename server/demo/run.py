@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 import sys
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ _READING_SECONDS: Final = 10.0  # for the logins, before the kiosk takes the scr
 
 
 class DemoError(Exception):
-    """A part of the demo ended by itself; the text says which."""
+    """The demo can't go on; the text says why in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +50,16 @@ async def run_demo(options: DemoOptions, *, log: TextIO) -> None:
     """Run until cancelled, or until the kiosk on this terminal is left.
 
     Raises:
-        DemoError: a part ended by itself.
+        DemoError: the port is taken, or a part ended by itself.
         EmbeddedServerError: a server can't be started, or another demo runs in this folder.
         CompanyError, SecretsUnavailable, MigrationRefused: what the folder keeps can't be used.
-        OSError: the port is taken, or the folder can't be written.
+        OSError: the folder can't be written.
     """
     data = options.data
+    _refuse_taken_port(options.port)
     guide = Guide(structlog.get_logger().info if options.headless else _print)
     async with AsyncExitStack() as stack:
+        stack.callback(guide.step, "everything has ended")
         guide.step("starting PostgreSQL and Valkey")
         postgres = await stack.enter_async_context(EmbeddedPostgres(data / "postgres"))
         valkey = await stack.enter_async_context(EmbeddedValkey(data / "valkey"))
@@ -98,7 +101,7 @@ async def run_demo(options: DemoOptions, *, log: TextIO) -> None:
             _print(msgspec.json.encode(ready).decode())
             await watch
             return
-        guide.ready(company, url=url, data=data, log=Path(log.name))
+        guide.ready(company, port=options.port, data=data, log=Path(log.name))
         if not (sys.stdin.isatty() and sys.stdout.isatty()):
             await watch
             return
@@ -114,6 +117,16 @@ async def run_demo(options: DemoOptions, *, log: TextIO) -> None:
             watch.result()
         if left.done() and left.result() != 0:
             raise DemoError(f"the kiosk ended with exit code {left.result()}")
+
+
+def _refuse_taken_port(port: int) -> None:
+    """Before anything is made: a first start takes seconds, and would end in this error all the same."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise DemoError(f"port {port} can't be had ({error.strerror}); choose another with --port") from error
 
 
 async def _company(data: Path, migrator_dsn: str, settings: Settings) -> Company:
