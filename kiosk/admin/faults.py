@@ -39,6 +39,10 @@ class CommandRefused(AdminFault):
         self.exit_code = Exit.TRY_LATER if error.retry else Exit.REFUSED
 
 
+class NotFound(AdminFault):
+    """Nothing in scope is called so."""
+
+
 class SignInNeeded(AdminFault):
     exit_code = Exit.SIGN_IN
 

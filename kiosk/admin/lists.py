@@ -9,10 +9,8 @@ from functools import partial
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
-import msgspec
-
 from kiosk.admin.boards import Board, Boards
-from kiosk.admin.faults import UsageFault
+from kiosk.admin.faults import NotFound
 from kiosk.admin.hub_link import HubLink
 from kiosk.admin.output import Output, local_time, status_of, zone_of
 from kiosk.link.session import Replied
@@ -59,8 +57,7 @@ async def employee_list(link: HubLink, options: argparse.Namespace, output: Outp
 
 async def employee_get(link: HubLink, options: argparse.Namespace, output: Output) -> None:
     employee_id = await _employee(link, options.employee)
-    found = await link.ask(partial(EmployeeGet, employee_id=employee_id), EmployeeGetResult)
-    _details(found, output)
+    output.details(await link.ask(partial(EmployeeGet, employee_id=employee_id), EmployeeGetResult))
 
 
 async def department_list(link: HubLink, options: argparse.Namespace, output: Output) -> None:
@@ -107,7 +104,7 @@ async def rollcall(link: HubLink, options: argparse.Namespace, output: Output) -
 
 
 async def hub_status(link: HubLink, options: argparse.Namespace, output: Output) -> None:  # noqa: ARG001 - as all
-    _details(await link.ask(HubStatus, HubStatusResult), output)
+    output.details(await link.ask(HubStatus, HubStatusResult))
 
 
 async def _pages(
@@ -126,7 +123,7 @@ async def _pages(
 
 
 async def _employee(link: HubLink, named: str) -> UUID:
-    """By id, or by the exact employee number. Raises UsageFault."""
+    """By id, or by the exact employee number. Raises NotFound."""
     try:
         return UUID(named)
     except ValueError:
@@ -135,11 +132,11 @@ async def _employee(link: HubLink, named: str) -> UUID:
         for item in page:
             if item.employee_number == named:
                 return UUID(str(item.employee_id))
-    raise UsageFault(f"no employee has the number {named}")
+    raise NotFound(f"no employee has the number {named}")
 
 
 async def site_named(link: HubLink, named: str) -> Board:
-    """By id or by name (its beginning is enough where that names one site). Raises UsageFault."""
+    """By id or by name (its beginning is enough where that names one site). Raises NotFound."""
     boards = Boards()
     part = await link.ask(PresenceWatch, PresenceState)
     boards.state(part)
@@ -158,17 +155,7 @@ async def site_named(link: HubLink, named: str) -> Board:
     ):
         if len(matches) == 1:
             return matches[0]
-    raise UsageFault(f"no single site is called {named!r}: {', '.join(sorted(site.name for site in sites))}")
-
-
-def _details(found: msgspec.Struct, output: Output) -> None:
-    if output.as_json:
-        output.record(found)
-        return
-    for name, value in msgspec.structs.asdict(found).items():
-        if isinstance(value, dict):
-            value = ", ".join(f"{key} {count}" for key, count in sorted(value.items()))  # noqa: PLW2901 - as shown
-        output.line(f"{name.replace('_', ' '):<16}{output.cell(value)}")
+    raise NotFound(f"no single site is called {named!r}: {', '.join(sorted(site.name for site in sites))}")
 
 
 def _punch_cells(item: PunchItem, output: Output) -> list[str]:

@@ -18,6 +18,8 @@ from protocol.values import Status, parse_time
 
 SHAPES: Final = {Status.IN: "●", Status.BREAK: "◐", Status.OUT: "○"}
 _NOTHING: Final = "–"
+_ENVELOPE: Final = frozenset({"type", "re"})
+"""Members of an answer that tell nothing outside its connection."""
 
 
 class Output:
@@ -46,7 +48,20 @@ class Output:
 
     def record(self, item: msgspec.Struct | Mapping[str, Any]) -> None:
         """One JSON object on a line; pure ASCII, so that it steers no terminal either."""
-        self._write(json.dumps(msgspec.to_builtins(item), ensure_ascii=True, separators=(",", ":")))
+        members = {name: value for name, value in msgspec.to_builtins(item).items() if name not in _ENVELOPE}
+        self._write(json.dumps(members, ensure_ascii=True, separators=(",", ":")))
+
+    def details(self, item: msgspec.Struct) -> None:
+        """One struct: a member a line, or whole."""
+        if self.as_json:
+            self.record(item)
+            return
+        members = {name: value for name, value in msgspec.structs.asdict(item).items() if name not in _ENVELOPE}
+        width = max(map(len, members))
+        for name, value in members.items():
+            if isinstance(value, dict):
+                value = ", ".join(f"{key} {count}" for key, count in sorted(value.items()))  # noqa: PLW2901 - as shown
+            self._write(f"{name.replace('_', ' '):<{width}}  {self.cell(value)}")
 
     def line(self, text: str) -> None:
         """A line for people; nothing where programs read."""

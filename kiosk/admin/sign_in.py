@@ -30,7 +30,12 @@ class SignIn:
     async def login(self, username: str, password: str, totp: str | None) -> None:
         """Begin a session and keep it. Raises CodeNeeded, SignInNeeded, HubBusy, HubUnreachable, StateUnusable."""
         asked = {"username": username, "password": password, "client": "native"}
-        answer = await self._post("/api/login", asked if totp is None else asked | {"totp": totp})
+        try:
+            answer = await self._post("/api/login", asked if totp is None else asked | {"totp": totp})
+        except CodeNeeded:
+            raise
+        except SignInNeeded:
+            raise SignInNeeded("wrong user name, password or code") from None
         self._file.save(self._session(username, answer))
 
     async def logout(self) -> bool:
