@@ -252,7 +252,7 @@ function drawBoard(view) {
   for (const site of scene.shown) past.keepHistory(site);
   past.keepFeed(scene.site?.site_id ?? null);
   document.documentElement.dataset.link = scene.freshness.state;
-  const sign = scene.freshness.state === "live" ? "" : "▲ ";
+  const sign = scene.doubtful ? "▲ " : "";
   const place = scene.site?.name ?? language.say("all_sites");
   document.title = `${sign}${language.number(scene.counts.in)} ${language.say("in")} · ${place}`;
   if (view === "rollcall") {

@@ -110,6 +110,11 @@ export class Presence {
     return { state: "live", since: vouchedAt };
   }
 
+  /** Whether what is shown may differ from what is: a moment's catching up isn't worth a word yet. */
+  doubtful({ state, since }) {
+    return state === "stale" || (state === "catching_up" && this.#now() - since > PresenceSettings.stale_after_ms);
+  }
+
   /** @returns {Freshness} of several sites: the worst state, the oldest moment. */
   freshnessOf(siteIds) {
     const all = siteIds.map((siteId) => this.freshness(siteId));

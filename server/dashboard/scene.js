@@ -34,6 +34,7 @@ export class SceneMaker {
     const shown = site ? [site] : sites;
     const siteIds = new Set(shown.map((one) => one.site_id));
     const people = gather(shown);
+    const freshness = this.#presence.freshnessOf([...siteIds]);
     const feedKey = site?.site_id ?? null;
     const scene = {
       language,
@@ -50,7 +51,8 @@ export class SceneMaker {
       // Of several sites no one's clock is the page's: then it is the clock of whoever looks.
       zone: site?.time_zone ?? ownZone,
       counts: count(people, siteIds, now),
-      freshness: this.#presence.freshnessOf(siteIds.size ? [...siteIds] : []),
+      freshness,
+      doubtful: this.#presence.doubtful(freshness),
       feedLines: this.#past.feed.of(siteIds),
       feedState: this.#past.feedStates.get(feedKey) ?? "loading",
       freshnessOf: (siteId) => this.#presence.freshness(siteId),

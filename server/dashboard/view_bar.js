@@ -34,7 +34,7 @@ export class BarView {
     picker.disabled = sites.length < 2;
   }
 
-  #showFreshness({ language, freshness, zone, now, link }) {
+  #showFreshness({ language, freshness, doubtful, zone, now, link }) {
     const { state, since } = freshness;
     const time = since === null ? "" : language.moment(since, zone, now);
     const text = { live: "live", catching_up: "catching_up", stale: "stale_since", loading: "connecting" }[state];
@@ -42,7 +42,7 @@ export class BarView {
     setText(byId("connection-text"), language.say(text, { time }));
     byId("connection").dataset.state = state;
     const banner = byId("banner");
-    banner.hidden = state === "live" || state === "loading";
+    banner.hidden = !doubtful;
     if (banner.hidden) return;
     banner.dataset.state = state;
     setText(byId("banner-text"), language.say(`banner_${state}`, { time }));

@@ -46,7 +46,7 @@ export class CurveView {
     const y = (count) => height - EDGE.bottom - (count / scale.top) * (height - EDGE.top - EDGE.bottom);
 
     const pointed = this.#pointed(points, x, now);
-    this.#caption(points, most, pointed, headcount.partial);
+    this.#caption(most, pointed, headcount.partial, expected !== null);
     // A minute's width is what can be seen of time passing: nothing is drawn again without a reason.
     const key = JSON.stringify([width, height, scale.top, Math.round(x(now)), points.length, counts, pointed, expected?.length, language.name, site.site_id, most]);
     if (key === this.#drawn) return;
@@ -89,7 +89,7 @@ export class CurveView {
     return { ...within[within.length - 1], x: this.#pointedAt };
   }
 
-  #caption(points, most, pointed, partial) {
+  #caption(most, pointed, partial, planned) {
     const { language, site, day } = this.#scene;
     const figures = (point) => ({ in: point.in, break: point.break });
     let text;
@@ -104,7 +104,8 @@ export class CurveView {
     } else {
       text = language.say("curve_max", { most: inside(most), time: language.time(most.at, site.time_zone) });
     }
-    setText(byId("curve-caption"), text);
+    const legend = planned && !pointed ? ` · ┄ ${language.say("curve_expected")}` : "";
+    setText(byId("curve-caption"), text + legend);
   }
 }
 

@@ -56,7 +56,7 @@ export class FeedView {
     if (details.length) sentence.append(" ", element("small", { text: details.join(" · ") }));
     const item = element(
       "li",
-      { class: fresh ? "feed-line new" : "feed-line", data: { status: SHAPES[line.kind], employee: line.employee_id, kind: line.kind } },
+      { class: fresh ? "feed-line new" : "feed-line", data: { status: SHAPES[line.kind], who: line.employee_id, kind: line.kind } },
       shape(SHAPES[line.kind]),
       element("time", { datetime: new Date(line.at).toISOString(), text: language.moment(line.at, zone, now) }),
       sentence,

@@ -94,8 +94,10 @@ export class PeopleView {
     const department = departmentOf(key);
     if (!department) return language.say("no_department");
     const place = siteOf(department.site_id);
+    const names = { department: department.name, site: place?.name };
     if (!place || department.site_id === site?.site_id) return department.name;
-    return language.say("department_at", { department: department.name, site: place.name });
+    // Among all sites a site's departments stand together; at one site its visitors' home comes second.
+    return language.say(site ? "department_at" : "site_department", names);
   }
 
   #group(key) {

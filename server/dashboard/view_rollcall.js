@@ -97,7 +97,7 @@ export class RollcallView {
       const toggle = () =>
         this.#tick(() => this.#ticks.delete(person.employee_id) || this.#ticks.add(person.employee_id));
       const button = element("button", { type: "button", on: { click: toggle } }, box, element("span", {}, name, note));
-      row = { item: element("li", { data: { employee: person.employee_id } }, button), button, name, note };
+      row = { item: element("li", { data: { who: person.employee_id } }, button), button, name, note };
       section.rows.set(person.employee_id, row);
     }
     setText(row.name, person.display_name);

@@ -35,6 +35,10 @@ async def _harness(_: web.Request) -> web.Response:
     return web.Response(text="<!doctype html><title>modules</title>", content_type="text/html")
 
 
+async def _page(_: web.Request) -> web.FileResponse:
+    return web.FileResponse(DASHBOARD / "index.html")
+
+
 async def _forbid_all_but_own(_: web.Request, response: web.StreamResponse) -> None:
     response.headers["Content-Security-Policy"] = POLICY
 
@@ -44,6 +48,7 @@ async def modules_url() -> AsyncIterator[str]:
     """A server of the page's own files and of the tests beside this one, under the page's own policy."""
     app = web.Application()
     app.router.add_get("/", _harness)
+    app.router.add_get("/page", _page)
     app.router.add_static("/static", DASHBOARD)
     app.router.add_static("/modules", MODULES)
     app.on_response_prepare.append(_forbid_all_but_own)
