@@ -66,6 +66,10 @@ class EmbeddedPostgres:
         return f"postgresql://postgres:{self._folder.secret('superuser')}@127.0.0.1:{self._port}/postgres"
 
     @property
+    def log_path(self) -> Path:
+        return self._folder.log_path
+
+    @property
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 

@@ -1,25 +1,35 @@
 """The roles: who owns, who may connect, who may read, and where a password never shows."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
-from collections.abc import AsyncIterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import asyncpg
 import pytest
 
-from storage.bootstrap import DatabaseDsns, RolePasswords, bootstrap, scram_verifier
+from storage.bootstrap import DATABASE, DatabaseDsns, RolePasswords, bootstrap, scram_verifier
 from storage.embedded import EmbeddedPostgres
 
 
-@pytest.fixture
-async def cluster(tmp_path: Path) -> AsyncIterator[EmbeddedPostgres]:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     # The most talkative log there is: still no password may be in it.
-    async with EmbeddedPostgres(
-        tmp_path / "postgres", settings={"log_statement": "all", "log_min_duration_statement": "0"}
-    ) as postgres:
-        yield postgres
+    folder = tmp_path_factory.mktemp("bootstrap") / "postgres"
+    postgres = EmbeddedPostgres(folder, settings={"log_statement": "all", "log_min_duration_statement": "0"})
+    asyncio.run(postgres.start())
+    yield postgres
+    asyncio.run(postgres.stop())
+
+
+@pytest.fixture
+async def cluster(server: EmbeddedPostgres) -> EmbeddedPostgres:
+    """The server without the database that an earlier test made."""
+    connection = await asyncpg.connect(server.superuser_dsn)
+    await connection.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+    await connection.close()
+    return server
 
 
 async def value(dsn: str, query: str) -> object:
@@ -109,11 +119,12 @@ async def test_public_may_not_even_connect(cluster: EmbeddedPostgres) -> None:
 
 
 @pytest.mark.integration
-async def test_no_password_and_no_verifier_reaches_the_log(cluster: EmbeddedPostgres, tmp_path: Path) -> None:
+async def test_no_password_and_no_verifier_reaches_the_log(cluster: EmbeddedPostgres) -> None:
+    earlier = len(cluster.log_path.read_text())
     passwords = cluster.role_passwords()
     dsns = await bootstrap(cluster.superuser_dsn, passwords)
     assert await value(dsns.hub_a, "SELECT 'this is logged'") == "this is logged"
-    log = (tmp_path / "postgres" / "server.log").read_text()
+    log = cluster.log_path.read_text()[earlier:]
     assert "this is logged" in log
     assert "SCRAM-SHA-256$" not in log
     for password in (passwords.migrator, passwords.hub_a, passwords.reader):
