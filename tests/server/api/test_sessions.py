@@ -101,7 +101,7 @@ BAD_BODIES: list[tuple[bytes, int, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("body", "status", "code"), BAD_BODIES)
+@pytest.mark.parametrize(("body", "status", "code"), BAD_BODIES, ids=lambda value: str(value)[:40])
 async def test_a_bad_body_is_a_problem(client: Client, body: bytes, status: int, code: str) -> None:
     answer = await client.post("/api/login", data=body, headers={"Content-Type": "application/json"})
     await problem(answer, status, code)

@@ -42,7 +42,10 @@ def test_a_kiosks_own_assertion_is_good() -> None:
     assert is_device_assertion(token)
     assert claimed_device(token) == DEVICE
     assert verify(token) == DEVICE
-    assert verify(token, now=NOW + timedelta(seconds=60)) == DEVICE
+    assert verify(token, now=NOW + timedelta(seconds=59)) == DEVICE
+    assert verify(token, now=NOW - timedelta(seconds=5)) == DEVICE  # rounding alone puts `iat` ahead
+    with pytest.raises(Refused, match="not of this time"):
+        verify(token, now=NOW + timedelta(seconds=60))
 
 
 def test_one_that_another_library_made_is_good() -> None:
