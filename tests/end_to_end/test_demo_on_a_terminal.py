@@ -2,70 +2,22 @@
 
 import asyncio
 import re
-import select
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
-import ptyprocess
-import pyte
 import pytest
 
 from tests.contract.demo_file import DemoFile
+from tests.pseudo_terminal import PseudoTerminal
 from tests.running_hub import free_port
 
 pytestmark = pytest.mark.e2e
 
 COLUMNS, ROWS = 100, 32
-
-
-class Terminal:
-    """A pseudo-terminal with a program on it, and what a person would see there."""
-
-    def __init__(self, command: list[str]) -> None:
-        self.process = ptyprocess.PtyProcess.spawn(command, dimensions=(ROWS, COLUMNS))
-        self.screen = pyte.Screen(COLUMNS, ROWS)
-        self._stream = pyte.ByteStream(self.screen)
-        self.everything = b""
-
-    @property
-    def text(self) -> str:
-        return "\n".join(self.screen.display)
-
-    def wait_for(self, pattern: str, seconds: float) -> str:
-        """What matches on the screen; AssertionError with the screen when it doesn't come in time."""
-        deadline = time.monotonic() + seconds
-        while (found := re.search(pattern, self.text)) is None:
-            assert time.monotonic() < deadline, f"{pattern!r} did not come:\n{self.text}"
-            self._read()
-        return found[0]
-
-    def type(self, keys: str) -> None:
-        self.process.write(keys.encode())
-
-    def exit_code(self, seconds: float) -> int:
-        deadline = time.monotonic() + seconds
-        while self.process.isalive():
-            assert time.monotonic() < deadline, f"still running:\n{self.text}"
-            self._read()
-        code: int = self.process.exitstatus
-        return code
-
-    def _read(self) -> None:
-        """What came within a short while."""
-        ready, _, _ = select.select([self.process.fd], [], [], 0.1)
-        if ready:
-            try:
-                chunk = self.process.read(65_536)
-            except EOFError:
-                time.sleep(0.05)
-                return
-            self.everything += chunk
-            self._stream.feed(chunk)
 
 
 @pytest.fixture
@@ -91,9 +43,8 @@ def recorded(demo: DemoFile, employee_id: str) -> list[str]:
 
 def test_it_shows_logins_opens_a_kiosk_takes_a_badge_and_ends_with_ctrl_c(data: Path) -> None:
     port = free_port()
-    terminal = Terminal(
-        [sys.executable, "-m", "server", "demo", "--port", str(port), "--data", str(data), "--traffic", "0"]
-    )
+    command = [sys.executable, "-m", "server", "demo", "--port", str(port), "--data", str(data), "--traffic", "0"]
+    terminal = PseudoTerminal(command, columns=COLUMNS, rows=ROWS)
     try:
         terminal.wait_for(r"The kiosk opens here", 120)
         assert f"http://127.0.0.1:{port}/" in terminal.text
@@ -111,4 +62,4 @@ def test_it_shows_logins_opens_a_kiosk_takes_a_badge_and_ends_with_ctrl_c(data: 
         terminal.type("\x03")
         assert terminal.exit_code(40) == 0
     finally:
-        terminal.process.terminate(force=True)
+        terminal.close()
