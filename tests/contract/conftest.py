@@ -18,10 +18,7 @@ def sign_ins(demo: RunningDemo) -> SignIns:
 
 @pytest.fixture
 def spare(demo: RunningDemo) -> DeviceKey:
-    """The spare device at the one-site supervisor's site where there is one, else the first."""
-    site_ids = demo.file.one_site_supervisor.site_ids or ()
-    ours = [device for device in demo.file.spares if device.site_id in site_ids]
-    return (ours or list(demo.file.spares))[0]
+    return demo.file.spares[0]
 
 
 @pytest.fixture
@@ -74,6 +71,18 @@ async def admin(demo: RunningDemo, sign_ins: SignIns) -> AsyncIterator[Connectio
 async def supervisor(demo: RunningDemo, sign_ins: SignIns) -> AsyncIterator[Connection]:
     """The supervisor of one site only."""
     async with connect_person(demo.ws_url, await sign_ins.token(demo.file.one_site_supervisor)) as connection:
+        yield connection
+
+
+@pytest.fixture
+async def local_supervisor(demo: RunningDemo, sign_ins: SignIns, spare: DeviceKey) -> AsyncIterator[Connection]:
+    """A supervisor, of one site or more, whose scope has the spare device's site."""
+    account = next(
+        account
+        for account in demo.file.accounts
+        if account.role == "supervisor" and spare.site_id in (account.site_ids or (spare.site_id,))
+    )
+    async with connect_person(demo.ws_url, await sign_ins.token(account)) as connection:
         yield connection
 
 

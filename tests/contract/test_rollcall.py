@@ -42,34 +42,34 @@ async def test_a_supervisor_sees_the_sites_of_their_scope(
         assert (await admin.ask("rollcall.get", site_id=foreign))["type"] == "rollcall.get.result"
 
 
-async def test_other_sites_changes_do_not_leak(
-    *,
-    demo: RunningDemo,
-    supervisor: Connection,
-    spare: DeviceKey,
-    other_spare: DeviceKey,
-    other_kiosk: Connection,
-    other_journal: Journal,
+async def test_a_board_shows_its_own_people_wherever_they_are_and_no_one_elses(
+    demo: RunningDemo, supervisor: Connection, kiosk: Connection, journal: Journal, spare: DeviceKey
 ) -> None:
-    assert spare.site_id in (demo.file.one_site_supervisor.site_ids or ())
+    (home,) = demo.file.one_site_supervisor.site_ids or ()
+    assert home != spare.site_id, "the spare device stands outside this supervisor's scope"
     board = await supervisor.watch()
-    elsewhere = demo.take_employee(other_spare.site_id)
+    stranger, ours = demo.take_employee(spare.site_id), demo.take_employee(home)
     begun = len(supervisor.received)
-    await recorded(other_kiosk, other_journal.punch(badge(elsewhere)))
+    await recorded(kiosk, journal.punch(badge(stranger)))
+    await recorded(kiosk, journal.punch(badge(ours)))
+    await supervisor.wait_for(lambda: board.sites[home].people[ours.employee_id]["status"] == "in", 5)
+    assert board.sites[home].people[ours.employee_id]["at_site_id"] == spare.site_id
     await supervisor.wait_for(lambda: board.heads >= 1, HEAD_SECONDS + 3)
-    assert elsewhere.employee_id not in str(supervisor.received[begun:])
+    assert stranger.employee_id not in str(supervisor.received[begun:])
     assert not board.stale
+    inside = (await supervisor.result("rollcall.get", site_id=home))["inside"]
+    assert ours.employee_id not in by_id(inside), "inside elsewhere"
 
 
 async def test_roll_call_names_those_inside(
-    demo: RunningDemo, supervisor: Connection, spare: DeviceKey, kiosk: Connection, journal: Journal
+    demo: RunningDemo, local_supervisor: Connection, spare: DeviceKey, kiosk: Connection, journal: Journal
 ) -> None:
     inside, resting, gone = (demo.take_employee(spare.site_id) for _ in range(3))
     for employee, kinds in ((inside, ["in"]), (resting, ["in", "break_start"]), (gone, ["in", "out"])):
         for index, kind in enumerate(kinds):
             at = ago(minutes=20 - 5 * index)
             await recorded(kiosk, journal.punch(badge(employee), kind=kind, at=at))
-    answer = await supervisor.result("rollcall.get", site_id=spare.site_id)
+    answer = await local_supervisor.result("rollcall.get", site_id=spare.site_id)
     people = by_id(answer["inside"])
     assert people[inside.employee_id]["status"] == "in"
     assert people[resting.employee_id]["status"] == "break"
