@@ -33,7 +33,10 @@ class Unusable(Exception):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code: 0 ended by a person or a signal, 1 it can't start (one line on standard error says why), 2 usage."""
+    """Exit code: 0 ended by a person or a signal, 2 usage, 1 it can't start or failed.
+
+    Why it can't start is one line on standard error; a failure stands in the log.
+    """
     parser = _parser()
     options = parser.parse_args(arguments)
     if (options.demo is None) != (options.device is None):
@@ -42,11 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = load_settings(os.environ)
         terminal = make_terminal(options, settings)
-        asyncio.run(_show(terminal, options, settings))
+        return asyncio.run(_show(terminal, options, settings))
     except (Unusable, SettingsError, IdentityError, DemoFileError, FolderInUse) as fault:
         sys.stderr.write(f"attendance-kiosk: {fault}\n")
         return 1
-    return 0
 
 
 def make_terminal(options: argparse.Namespace, settings: Settings) -> LinkedTerminal:
@@ -81,7 +83,7 @@ def make_terminal(options: argparse.Namespace, settings: Settings) -> LinkedTerm
     )
 
 
-async def _show(terminal: LinkedTerminal, options: argparse.Namespace, settings: Settings) -> None:
+async def _show(terminal: LinkedTerminal, options: argparse.Namespace, settings: Settings) -> int:
     # A demo's terminal belongs to whoever started the demo; any other ends by a signal alone unless told otherwise.
     allow_quit = options.allow_quit or options.demo is not None
     app = KioskApp(terminal, options.lang, theme=options.theme, allow_quit=allow_quit, settings=settings)
@@ -93,6 +95,7 @@ async def _show(terminal: LinkedTerminal, options: argparse.Namespace, settings:
         await app.run_async()
     finally:
         await terminal.stop()
+    return app.return_code or 0
 
 
 def _log_to(path: Path) -> None:

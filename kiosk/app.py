@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import ClassVar, Final
 
 from textual import on
@@ -15,6 +16,7 @@ from kiosk.themes import THEMES, TOKENS
 from kiosk.words import Language
 
 _ORDER: Final = tuple(TOKENS)
+_log: Final = logging.getLogger(__name__)
 
 
 class KioskApp(App[None], inherit_bindings=False):
@@ -54,6 +56,14 @@ class KioskApp(App[None], inherit_bindings=False):
     def action_leave(self) -> None:
         if self._allow_quit:
             self.exit()
+
+    def _fatal_error(self) -> None:
+        """Log the failure and end with return code 1.
+
+        The framework's own way prints every frame's variables to the screen, a typed PIN among them.
+        """
+        _log.critical("the app failed", exc_info=self._exception)
+        self._close_messages_no_wait()
 
     @on(ClockingScreen.ContrastWanted)
     def _next_theme(self) -> None:

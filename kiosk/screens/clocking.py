@@ -76,9 +76,13 @@ class ClockingScreen(Screen[None]):
         yield HintBar()
 
     def on_mount(self) -> None:
-        self._unsubscribe = self._terminal.subscribe(self._paint_state)
+        self._unsubscribe = self._terminal.subscribe(self._state_changed)
         self.set_interval(_TICK_SECONDS, self._paint_time)
         self._paint()
+
+    def _state_changed(self, _state: TerminalState) -> None:
+        # In this screen's own turn: the change comes in the link's, perhaps while the screen is closing.
+        self.call_later(self._paint_state)
 
     def on_unmount(self) -> None:
         self._counter.dismiss()
@@ -98,15 +102,15 @@ class ClockingScreen(Screen[None]):
 
     def _paint(self) -> None:
         words = WORDS[self._language]
-        self._paint_state(self._terminal.state)
+        self._paint_state()
         self._paint_time()
         self._paint_happening()
         self.query_one(KindRow).show(words, self._kind)
         self.query_one(NumberPad).show(words)
         self.query_one(HelpView).show(words)
 
-    def _paint_state(self, state: TerminalState) -> None:
-        words = WORDS[self._language]
+    def _paint_state(self) -> None:
+        state, words = self._terminal.state, WORDS[self._language]
         self.query_one(TopBar).show(state, words, self._language)
         self.query_one("#comfort", Line).put(comfort(state, words))
         cramped = self.has_class("-cramped")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from textual.widgets import Static
@@ -161,3 +161,25 @@ async def test_all_text_is_shown_by_the_widget_with_markup_off() -> None:
     async with kiosk(ScriptedTerminal()).run_test() as pilot:
         assert {type(shown) for shown in pilot.app.screen.query(Static) if not isinstance(shown, Line)} == set()
         assert all(shown._render_markup is False for shown in pilot.app.screen.query(Line))
+
+
+async def test_a_failure_ends_the_app_and_shows_nobodys_pin(caplog: pytest.LogCaptureFixture) -> None:
+    terminal = ScriptedTerminal()
+    app = kiosk(terminal)
+
+    def broken() -> datetime:
+        pin = "".join(("4711", "00"))
+        raise ZeroDivisionError(len(pin))
+
+    async def type_a_pin_and_fail() -> None:
+        async with app.run_test() as pilot:
+            await pilot.press(*"1042", "enter", *"471100")
+            terminal.now = broken  # type: ignore[method-assign]  # broken on purpose
+            await pilot.pause(3)
+
+    with pytest.raises(ZeroDivisionError):
+        await type_a_pin_and_fail()
+    assert app.return_code == 1
+    assert app._exit_renderables == []
+    assert "ZeroDivisionError" in caplog.text
+    assert "471100" not in caplog.text
