@@ -124,7 +124,8 @@ def make_company() -> Company:
             Employee(
                 employee_id=uuid4(),
                 employee_number=str(_FIRST_NUMBER + len(employees) + index),
-                badge=f"04{secrets.token_hex(6).upper()}",
+                # With a letter: a kiosk takes digits that fingers type for a number, and here badges are typed by hand.
+                badge=f"04A{secrets.token_hex(6).upper()}",
                 pin=f"{secrets.randbelow(1_000_000):06}",
                 display_name=next(names),
                 site_id=site.site_id,
