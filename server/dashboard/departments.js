@@ -5,6 +5,10 @@ const PAGE = 500;
 export class Departments {
   #byId = new Map();
 
+  get size() {
+    return this.#byId.size;
+  }
+
   get(departmentId) {
     return this.#byId.get(departmentId) ?? null;
   }

@@ -41,6 +41,7 @@ let told = false;
 let linkState = { state: "idle" };
 let lastResumeAt = -Infinity;
 let lastMoveAt = 0;
+let revision = 0;
 let language = chosenLanguage();
 
 const link = new Link({
@@ -60,7 +61,7 @@ const link = new Link({
       denied = null;
       past.doubt();
       presence.linkUp();
-      departments.load(link).then(redraw, () => {}); // without names the groups still stand
+      departments.load(link).then(named, () => {}); // without names the groups still stand
     },
     push: (message) => presence.push(message) && redraw(),
   },
@@ -72,11 +73,13 @@ const presence = new Presence({
   now: clock.now,
   onMoves(moves) {
     lastMoveAt = clock.now();
+    revision += 1;
     if (past.feed.see(moves, clock.now())) past.readFeedAgain();
     countHeads();
   },
   onState() {
     told = true;
+    revision += 1;
     past.doubt();
     countHeads();
     redraw();
@@ -111,6 +114,11 @@ const views = {
   rollcall: new RollcallView({ onClose: () => show("board"), onChange: redraw }),
 };
 let found = 0;
+
+function named() {
+  revision += 1;
+  redraw();
+}
 
 function countHeads() {
   const now = clock.now();
@@ -161,6 +169,7 @@ function forget(notice) {
   link.stop();
   presence.reset();
   past.forget();
+  views.rollcall.forget();
   told = false;
   denied = null;
   phase = "signed_out";
@@ -245,6 +254,7 @@ function drawBoard(view) {
     look: address.look,
     language,
     now,
+    revision,
     role,
     link: { ...linkState, now: Date.now() },
     remembered: remembered("site"),
@@ -288,7 +298,10 @@ listen({
   step: (by) => views.people.step(by),
 });
 window.addEventListener("online", hurry);
-document.addEventListener("visibilitychange", redraw);
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) hurry();
+  redraw();
+});
 setInterval(redraw, 1_000); // time passes: late, stale and the countdown follow it
 
 dress(language, theme);

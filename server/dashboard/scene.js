@@ -28,7 +28,7 @@ export class SceneMaker {
     return this.#board.site(wanted);
   }
 
-  make({ look, language, now, role, link, remembered }) {
+  make({ look, language, now, revision, role, link, remembered }) {
     const sites = this.#board.sites.sort((one, other) => language.collator.compare(one.name, other.name));
     const site = this.chosen(look, remembered);
     const shown = site ? [site] : sites;
@@ -41,6 +41,7 @@ export class SceneMaker {
       look,
       place: site?.site_id ?? "all",
       now,
+      revision,
       role,
       link,
       sites,
@@ -59,6 +60,7 @@ export class SceneMaker {
       siteCounts: (one) => count(one.people, new Set([one.site_id]), now),
       headcountOf: (siteId) => this.#past.headcount(siteId),
       siteOf: (siteId) => this.#board.site(siteId),
+      departmentsKnown: this.#departments.size > 0,
       departmentOf: (departmentId) => this.#departments.get(departmentId),
     };
     if (site) {

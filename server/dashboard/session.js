@@ -9,7 +9,7 @@ export class SessionEnded extends Error {}
 /** Nothing is wrong with the person; the hub can't be reached or can't answer now. */
 export class Unreachable extends Error {}
 
-/** The hub read the sign-in and said no. `reason`: credentials | code_needed | throttled. */
+/** The hub read the sign-in and said no. `reason`: credentials | code_needed | throttled | forbidden. */
 export class SignInRefused extends Error {
   constructor(reason, retryAfterSeconds = null) {
     super(reason);
@@ -43,6 +43,7 @@ export class Session {
     if (answer.status === 429) {
       throw new SignInRefused("throttled", Number(answer.headers.get("Retry-After")) || null);
     }
+    if (answer.status === 403) throw new SignInRefused("forbidden");
     if (answer.status >= 500) throw new Unreachable(`HTTP ${answer.status}`);
     if (!answer.ok) {
       const problem = await answer.json().catch(() => ({}));

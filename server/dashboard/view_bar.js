@@ -10,6 +10,10 @@ export class BarView {
 
   constructor({ onSite, onRetry }) {
     byId("connection-shape").append(this.#shape);
+    // What sticks below the head has to know how tall it is: it wraps, and a banner may join it.
+    new ResizeObserver(([entry]) => {
+      document.documentElement.style.setProperty("--top", `${Math.ceil(entry.contentRect.height)}px`);
+    }).observe(byId("top"));
     byId("site-picker").addEventListener("change", (event) => onSite(event.target.value));
     byId("banner-retry").addEventListener("click", onRetry);
   }

@@ -35,7 +35,9 @@ export class CurveView {
   #draw() {
     const { width, height } = this.#size;
     if (!this.#scene || width < 80 || height < 60) return;
-    const { language, site, day, headcount, people, now, counts } = this.#scene;
+    const { language, site, day, headcount, people, counts, doubtful, freshness } = this.#scene;
+    // The curve ends where knowledge does.
+    const now = Math.max(day.start, doubtful ? freshness.since : this.#scene.now);
     const seen = headcount.since(day.start).filter((point) => point.at <= now);
     const points = [...seen, { at: now, in: counts.in, break: counts.break }];
     const expected = expectedCurve(people.values(), day);

@@ -8,6 +8,7 @@ import { byNeed, concern, lateMs, matcher, standing } from "./roster.js";
 
 const FLASH_MS = 2_500;
 const NEED = "need";
+const UNNAMED = "unnamed";
 
 export class PeopleView {
   #list = byId("groups");
@@ -17,6 +18,8 @@ export class PeopleView {
   #pending = false;
   #scene = null;
   #context = "";
+  #picture = "";
+  #found = 0;
   #searched = { query: null, match: null };
 
   constructor() {
@@ -37,11 +40,15 @@ export class PeopleView {
 
   /** @returns {number} how many people show. */
   show(scene) {
-    const context = [scene.language.name, scene.place, Math.floor(scene.now / 60_000)].join(" ");
+    const { language, look, place, now, revision } = scene;
+    const context = [language.name, place, Math.floor(now / 60_000)].join(" ");
+    const picture = [context, revision, look.status, look.query].join(" ");
+    if (picture === this.#picture && !(this.#pending && !this.#attention.held)) return this.#found;
+    this.#picture = picture;
     const everything = context !== this.#context;
     this.#context = context;
     // Asking for something else is a reason to order anew, a push isn't.
-    const asked = !this.#scene || this.#scene.look !== scene.look || this.#scene.language !== scene.language;
+    const asked = !this.#scene || this.#scene.look !== look || this.#scene.language !== language;
     this.#scene = scene;
 
     for (const [employeeId, row] of this.#rows) {
@@ -52,7 +59,8 @@ export class PeopleView {
     this.#pending = this.#attention.held && !asked;
     if (!this.#pending) this.#order(scene, visible);
     this.#countGroups(scene);
-    return visible.length;
+    this.#found = visible.length;
+    return this.#found;
   }
 
   #visible({ people, look, siteIds, now, departmentOf }) {
@@ -70,7 +78,7 @@ export class PeopleView {
     const { siteIds, now, language } = scene;
     const members = new Map();
     for (const person of visible.sort(byNeed(siteIds, now, language.collator))) {
-      const key = concern(person, siteIds, now) ? NEED : person.department_id;
+      const key = concern(person, siteIds, now) ? NEED : this.#keyOf(person);
       if (!members.has(key)) members.set(key, []);
       members.get(key).push(person);
     }
@@ -88,11 +96,17 @@ export class PeopleView {
     if (focused?.isConnected && focused !== document.activeElement) focused.focus({ preventScroll: true });
   }
 
+  /** Departments out of scope, and all of them for whom may not list any, make one group. */
+  #keyOf(person) {
+    return this.#scene.departmentOf(person.department_id) ? person.department_id : UNNAMED;
+  }
+
   #title(key) {
-    const { language, site, departmentOf, siteOf } = this.#scene;
+    const { language, site, departmentOf, siteOf, departmentsKnown } = this.#scene;
     if (key === NEED) return language.say("need_a_look");
+    if (key === UNNAMED && !departmentsKnown) return site?.name ?? language.say("all_sites");
+    if (key === UNNAMED) return language.say("no_department");
     const department = departmentOf(key);
-    if (!department) return language.say("no_department");
     const place = siteOf(department.site_id);
     const names = { department: department.name, site: place?.name };
     if (!place || department.site_id === site?.site_id) return department.name;
@@ -111,7 +125,7 @@ export class PeopleView {
       });
       const counts = element("p", { class: "group-figures" }, ...marks);
       const list = element("ul");
-      const data = key === NEED ? { group: NEED } : { group: "department", department: key };
+      const data = [NEED, UNNAMED].includes(key) ? { group: key } : { group: "department", department: key };
       const section = element("section", { class: "group", data }, element("header", {}, title, counts), list);
       this.#groups.set(key, { section, title, list, counts, figures });
     }
@@ -121,9 +135,10 @@ export class PeopleView {
   #countGroups({ people, siteIds, now, language }) {
     const counts = new Map();
     for (const person of people.values()) {
-      if (!counts.has(person.department_id)) counts.set(person.department_id, { in: 0, break: 0, out: 0, elsewhere: 0 });
+      const key = this.#keyOf(person);
+      if (!counts.has(key)) counts.set(key, { in: 0, break: 0, out: 0, elsewhere: 0 });
       const where = standing(person, siteIds, now);
-      counts.get(person.department_id)[where === "late" ? "out" : where] += 1;
+      counts.get(key)[where === "late" ? "out" : where] += 1;
     }
     for (const [key, group] of this.#groups) {
       group.counts.hidden = key === NEED;

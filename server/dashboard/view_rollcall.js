@@ -27,6 +27,11 @@ export class RollcallView {
     });
   }
 
+  /** Another person will sign in: the ticks were somebody else's. */
+  forget() {
+    this.#tick(() => this.#ticks.clear());
+  }
+
   /**
    * @param {object} scene
    * @param {{site: object, answer: object|null, failed: boolean}[]} calls a site each; without an answer the board

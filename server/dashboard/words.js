@@ -14,6 +14,7 @@ export const words = {
     sign_out: "Cerrar sesión",
     refused_credentials: "El usuario o la contraseña no son correctos.",
     refused_code_needed: "Hace falta el código de un solo uso, o el que ha escrito ya no vale.",
+    refused_forbidden: "El servidor no admite esta página desde esta dirección. Avise a quien administra el sistema.",
     refused_throttled: "Demasiados intentos. Espere un momento y vuelva a probar.",
     refused_throttled_for: {
       one: "Demasiados intentos. Vuelva a probar dentro de {count} segundo.",
@@ -163,6 +164,7 @@ export const words = {
     sign_out: "Sign out",
     refused_credentials: "The username or the password isn’t right.",
     refused_code_needed: "The one-time code is needed, or the one you typed no longer holds.",
+    refused_forbidden: "The server doesn’t allow this page from this address. Tell your administrator.",
     refused_throttled: "Too many attempts. Wait a moment, then try again.",
     refused_throttled_for: {
       one: "Too many attempts. Try again in {count} second.",

@@ -53,6 +53,7 @@ async def test_a_board_without_people_and_an_account_without_sites_say_so(opened
     page = await opened(ScriptedHub())
     await expect(page.locator("#nobody")).to_have_text("As soon as people are added, they appear here.")
     await expect(page.locator("[data-count=in]")).to_have_text("0")
+    await expect(page.locator("#curve-caption")).to_have_text("Only since this page was opened")
     page = await opened(ScriptedHub(site_count=0))
     await expect(page.get_by_role("heading", name="No site yet")).to_be_visible()
 

@@ -33,6 +33,7 @@ export async function testWhyASignInWasRefused() {
   const table = [
     [bad(401), "credentials", null],
     [bad(401, { code: "totp_required" }), "code_needed", null],
+    [bad(403, { code: "forbidden" }), "forbidden", null],
     [bad(429, {}, { "Retry-After": "17" }), "throttled", 17],
   ];
   for (const [answer, reason, seconds] of table) {
