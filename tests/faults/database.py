@@ -1,7 +1,7 @@
 """The demo's database with the right to write, which `demo.json` doesn't give: faults need devices and plants."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -12,21 +12,29 @@ from tests.running_hub import RunningDemo
 
 
 @asynccontextmanager
-async def as_migrator(demo: RunningDemo) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-    """Its password lies in the folder of the demo's own PostgreSQL."""
+async def _as(demo: RunningDemo, user: str, secret: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    """The password lies in the folder of the demo's own PostgreSQL."""
     reader = urlsplit(demo.file.postgres_dsn)
-    (secret,) = demo.data.rglob("migrator.secret")
+    (path,) = demo.data.rglob(secret)
     connection = await asyncpg.connect(
         host=reader.hostname,
         port=reader.port,
         database=reader.path.lstrip("/"),
-        user="attendance_migrator",
-        password=secret.read_text(),
+        user=user,
+        password=path.read_text(),
     )
     try:
         yield connection
     finally:
         await connection.close()
+
+
+def as_migrator(demo: RunningDemo) -> AbstractAsyncContextManager["asyncpg.Connection[asyncpg.Record]"]:
+    return _as(demo, "attendance_migrator", "migrator.secret")
+
+
+def as_superuser(demo: RunningDemo) -> AbstractAsyncContextManager["asyncpg.Connection[asyncpg.Record]"]:
+    return _as(demo, "postgres", "superuser.secret")
 
 
 @asynccontextmanager

@@ -7,13 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-from tests.contract.connection import connect, connect_device, connect_person
+from tests.contract.connection import connect, connect_device
 from tests.contract.demo_file import DeviceKey, Employee
 from tests.contract.journal import Journal, badge, number_and_pin
 from tests.contract.primitives import Message, ago
 from tests.contract.punching import lasting, record_all
 from tests.contract.tokens import SignIns, assertion
-from tests.faults.database import add_devices, as_reader, retire_devices
+from tests.faults.database import add_devices, retire_devices
+from tests.faults.journal_check import board_equals_log, recorded_once_and_in_order
 from tests.faults.sending_kiosk import SendingKiosk
 from tests.running_hub import RunningDemo, ServingHub
 
@@ -24,16 +25,6 @@ PUNCHES_PER_DEVICE = 100
 CROWD = 45
 KILLS = 8
 TEST_SECONDS = 300
-
-# Written from the page alone: who is where follows from the recorded punches that aren't a repetition of another.
-WHO_IS_WHERE = """
-SELECT DISTINCT ON (employee_id) employee_id::text,
-       CASE kind WHEN 'out' THEN 'out' WHEN 'break_start' THEN 'break' ELSE 'in' END AS status,
-       CASE kind WHEN 'out' THEN NULL ELSE site_id::text END AS at_site_id
-FROM punches
-WHERE outcome = 'recorded' AND reason IS DISTINCT FROM 'debounced'
-ORDER BY employee_id, occurred_at DESC
-"""
 
 
 async def a_kiosk(hub: ServingHub, device: DeviceKey, dice: random.Random, crowd: list[Employee]) -> SendingKiosk:
@@ -117,43 +108,3 @@ async def test_kill_9_loses_nothing_and_records_nothing_twice(demo: RunningDemo,
     for ws_url in (demo.ws_url, killer.hub.ws_url):
         await board_equals_log(demo, ws_url, token)
     await retire_devices(demo, devices)
-
-
-async def recorded_once_and_in_order(demo: RunningDemo, kiosks: list[SendingKiosk]) -> None:
-    async with as_reader(demo) as database:
-        for kiosk in kiosks:
-            rows = await database.fetch(
-                "SELECT seq, punch_id::text, signed_text, outcome, reason, kind FROM punches WHERE device_id = $1"
-                " ORDER BY recorded_at, seq",
-                kiosk.device.device_id,
-            )
-            assert [row["seq"] for row in rows] == list(range(1, len(kiosk.punches) + 1))
-            for row, punch, answers in zip(rows, kiosk.punches, kiosk.answers, strict=True):
-                assert (row["punch_id"], row["signed_text"]) == (punch.punch_id, punch.text)
-                answer = answers[0]
-                assert (row["outcome"], row["reason"], row["kind"]) == (
-                    answer["outcome"],
-                    answer["reason"],
-                    answer["kind"],
-                )
-
-
-async def board_equals_log(demo: RunningDemo, ws_url: str, token: str) -> None:
-    """Raises AssertionError unless a fresh state of every site is what the punches add up to."""
-    async with as_reader(demo) as database:
-        log = {row["employee_id"]: (row["status"], row["at_site_id"]) for row in await database.fetch(WHO_IS_WHERE)}
-    async with connect_person(ws_url, token) as connection:
-        board = await connection.watch()
-    for site in demo.file.sites:
-        shown = {
-            person["employee_id"]: (person["status"], person["at_site_id"])
-            for person in board.sites[site.site_id].people.values()
-        }
-        home = {employee.employee_id for employee in demo.file.employees if employee.site_id == site.site_id}
-        expected = {
-            employee_id: log.get(employee_id, ("out", None))
-            for employee_id in home | {person for person, (_, at) in log.items() if at == site.site_id}
-        }
-        assert {key: value for key, value in shown.items() if key in expected} == expected
-        extra = {key: value for key, value in shown.items() if key not in expected}
-        assert all(value == ("out", None) for value in extra.values()), "only people who aren't in demo.json"

@@ -1,0 +1,79 @@
+"""The whole demo killed with -9: no server stays behind, and the next start has everything."""
+
+import asyncio
+import random
+import time
+from datetime import timedelta
+
+import pytest
+
+from tests.conftest import StartDemo
+from tests.contract.connection import connect_device
+from tests.contract.journal import Journal, badge
+from tests.contract.primitives import ago
+from tests.contract.punching import lasting, record_all
+from tests.contract.tokens import SignIns
+from tests.faults.journal_check import board_equals_log, recorded_once_and_in_order
+from tests.faults.sending_kiosk import SendingKiosk
+from tests.running_hub import RunningDemo
+
+pytestmark = pytest.mark.e2e
+
+KILLS = 2
+PUNCHES = 250
+
+
+async def gone(demo: RunningDemo) -> None:
+    async with asyncio.timeout(15):
+        while demo.leftovers():
+            await asyncio.sleep(0.1)
+
+
+async def test_a_killed_demo_loses_nothing_and_leaves_nothing(start_demo: StartDemo) -> None:
+    demo = await asyncio.to_thread(start_demo, 0)
+    before, files = demo.file, {name: (demo.data / name).read_bytes() for name in ("demo.json", "hub.env")}
+    seed = int(time.time())
+    print(f"seed {seed}")
+    dice = random.Random(seed)
+    kiosks = []
+    for device in demo.file.spares:
+        async with connect_device(demo.ws_url, device) as connection:
+            journal = Journal.of(device, connection.welcome["device"])
+        happened = ago(hours=8)
+        punches = []
+        for _ in range(PUNCHES):
+            happened += timedelta(seconds=dice.uniform(20, 100))
+            punches.append(journal.punch(badge(dice.choice(before.employees[:20])), at=happened, captured="offline"))
+        kiosks.append(SendingKiosk(device, punches, in_flight=8, pause_seconds=0.05))
+
+    async def kill() -> None:
+        for _ in range(KILLS):
+            await asyncio.sleep(dice.uniform(0.3, 0.8))
+            demo.process.kill()
+            await gone(demo)
+            await asyncio.to_thread(demo._start, 0)
+
+    async with asyncio.timeout(180), asyncio.TaskGroup() as group:
+        group.create_task(kill())
+        for kiosk in kiosks:
+            group.create_task(kiosk.run(demo.ws_url))
+    print(f"sockets used {[kiosk.connections for kiosk in kiosks]}")
+    assert all(kiosk.connections > 1 for kiosk in kiosks)
+
+    after = demo.file
+    assert (after.sites, after.accounts, after.devices, after.employees) == (
+        before.sites,
+        before.accounts,
+        before.devices,
+        before.employees,
+    )
+    assert after.url == before.url
+    assert files.keys() == {"demo.json", "hub.env"}
+    await recorded_once_and_in_order(demo, kiosks)
+    for kiosk in kiosks:
+        async with connect_device(demo.ws_url, kiosk.device) as connection:
+            again = await record_all(connection, kiosk.punches)
+        for answers, outcome in zip(kiosk.answers, again, strict=True):
+            assert [lasting(answer) for answer in answers] == [lasting(outcome)] * len(answers)
+    token = await SignIns(demo.url).token(after.account("admin"))
+    await board_equals_log(demo, demo.ws_url, token)
