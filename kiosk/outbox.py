@@ -138,7 +138,7 @@ class Outbox:
         at its head, means that this file is old or has a twin: a new journal begins, since no `seq` is used twice.
         """
         with self._transaction() as database:
-            current, *_ = self._head(database)
+            current, current_seq, _ = self._head(database)
             ours = None
             if hub_log_id is not None:
                 ours = database.execute(
@@ -148,7 +148,12 @@ class Outbox:
             number = 0 if ours is None else ours[0]
             for (log_id,) in database.execute("SELECT log_id FROM journal WHERE number > ?", (number,)).fetchall():
                 self._reopen(database, UUID(log_id), 1)
-            if ours is None or hub_log_id is None:
+            if hub_log_id is None:
+                return
+            if ours is None:
+                # Written to by nobody whom this file knows: it may be an old copy, behind in its own journal as well.
+                if current_seq > 0:
+                    self._begin_journal(database)
                 return
             _, our_seq, our_digest = ours
             self._reopen(database, hub_log_id, last_seq + 1)
