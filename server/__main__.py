@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser(
         "serve", help="run a hub", description="Run a hub, set by environment variables named ATTENDANCE_…"
     )
-    serve.add_argument("--port", type=int, help="port to listen on (default: ATTENDANCE_PORT, else 8080)")
+    serve.add_argument("--port", type=_port, help="port to listen on (default: ATTENDANCE_PORT, else 8080)")
 
     serve.set_defaults(run=_serve)
 
@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="for scripts: no kiosk here, one line of JSON on standard output when ready, logs on standard error",
     )
-    demo.add_argument("--port", type=int, default=8080, help="the hub's port on 127.0.0.1 (default: 8080)")
+    demo.add_argument("--port", type=_port, default=8080, help="the hub's port on 127.0.0.1 (default: 8080)")
     demo.add_argument("--data", type=Path, default=Path(".demo"), help="where everything is kept (default: .demo)")
     demo.add_argument(
         "--traffic", type=_count, default=30, metavar="N", help="simulated punches a minute, 0 for none (default: 30)"
@@ -92,6 +92,13 @@ def _count(text: str) -> int:
     number = int(text)
     if number < 0:
         raise argparse.ArgumentTypeError("must be 0 or more")
+    return number
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 65_535:
+        raise argparse.ArgumentTypeError("must be from 1 to 65535")
     return number
 
 
