@@ -23,9 +23,11 @@ _ENCODER: Final = msgspec.json.Encoder()
 _PLAIN_DECODER: Final = msgspec.json.Decoder()
 _MAX_MAGNITUDE: Final = MAX_INTEGER + 1
 _DIGITS: Final = len(str(_MAX_MAGNITUDE)) + 1
-_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# The closing quote is optional so that a search never starts again within a string that doesn't end: that would
+# take quadratic time.
+_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"?', re.DOTALL)
 _BRACKET: Final = re.compile(r"[\[\]{}]")
-_AT_PATH: Final = re.compile(r" - at `\$\.?(?P<path>[^`]*)`\Z")
+_AT_PATH: Final = re.compile(r" - at (?:`key` in )?`\$\.?(?P<path>[^`]*)`\Z")
 _S = TypeVar("_S", bound=msgspec.Struct)
 
 COMMANDS: Final[dict[str, type[Command]]] = {
@@ -205,10 +207,11 @@ def _convert(fields: dict[str, Any], struct: type[_S], prefix: str) -> _S:
         return msgspec.convert(fields, struct)
     except msgspec.ValidationError as fault:
         problem = str(fault)
-        path = ""
+        path = inner = ""
         if (found := _AT_PATH.search(problem)) is not None:
             path, problem = found["path"], problem[: found.start()]
+        if isinstance(fault.__cause__, Invalid):  # what a struct's own look at its fields found
+            inner, problem = fault.__cause__.field, fault.__cause__.problem
         elif (missing := re.search(r"required field `(\w+)`", problem)) is not None:
-            path = missing[1]
-        field = ".".join(part for part in (prefix, path) if part) or "message"
-        raise Invalid(field, problem) from None
+            inner = missing[1]
+        raise Invalid(".".join(part for part in (prefix, path, inner) if part) or "message", problem) from None

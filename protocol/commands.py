@@ -10,6 +10,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from protocol.errors import Invalid
 from protocol.values import (
     Binary,
     Captured,
@@ -30,6 +31,22 @@ from protocol.values import (
 )
 
 Token = Annotated[str, Meta(max_length=4_096)]
+
+
+def _check_time(field: str, text: str | None) -> None:
+    if text is not None:
+        try:
+            parse_time(text)
+        except ValueError as fault:
+            raise Invalid(field, str(fault)) from None
+
+
+def _check_digest(field: str, text: str | None) -> None:
+    if text is not None:
+        try:
+            from_binary(text, length=32)
+        except ValueError as fault:
+            raise Invalid(field, str(fault)) from None
 
 
 class Command(Struct, tag_field="type", kw_only=True, frozen=True):
@@ -68,7 +85,7 @@ class Clock(Struct, kw_only=True, frozen=True):
     uncertainty_ms: Milliseconds
 
     def __post_init__(self) -> None:
-        parse_time(self.hub_time)
+        _check_time("hub_time", self.hub_time)
 
 
 class Punch(Struct, kw_only=True, frozen=True):
@@ -89,12 +106,11 @@ class Punch(Struct, kw_only=True, frozen=True):
     clock: Clock | None = None
 
     def __post_init__(self) -> None:
-        parse_time(self.device_time)
-        from_binary(self.sealed_sha256, length=32)
-        if self.previous is not None:
-            from_binary(self.previous, length=32)
+        _check_time("device_time", self.device_time)
+        _check_digest("sealed_sha256", self.sealed_sha256)
+        _check_digest("previous", self.previous)
         if (self.previous is None) != (self.seq == 1):
-            raise ValueError("`previous` is null exactly when `seq` is 1")
+            raise Invalid("previous", "is null exactly when `seq` is 1")
 
 
 class TimeSync(Command, tag="time.sync", kw_only=True, frozen=True):
@@ -113,8 +129,7 @@ class DeviceReport(Command, tag="device.report", kw_only=True, frozen=True):
     oldest_unsent_at: Time | None = None
 
     def __post_init__(self) -> None:
-        if self.oldest_unsent_at is not None:
-            parse_time(self.oldest_unsent_at)
+        _check_time("oldest_unsent_at", self.oldest_unsent_at)
 
 
 class Position(Struct, kw_only=True, frozen=True):
@@ -144,8 +159,10 @@ class PresenceHistory(Command, tag="presence.history", rename={"from_": "from"},
     step_minutes: Annotated[int, Meta(ge=1, le=1_440)] = 15
 
     def __post_init__(self) -> None:
-        if parse_time(self.until) < parse_time(self.from_):
-            raise ValueError("`until` lies before `from`")
+        _check_time("from", self.from_)
+        _check_time("until", self.until)
+        if self.until < self.from_:  # one spelling, one zone: text sorts like time
+            raise Invalid("until", "lies before `from`")
 
 
 class RollcallGet(Command, tag="rollcall.get", kw_only=True, frozen=True):
@@ -187,9 +204,8 @@ class PunchList(PageCommand, tag="punch.list", rename={"from_": "from"}, kw_only
     outcome: Outcome | None = None
 
     def __post_init__(self) -> None:
-        for moment in (self.from_, self.until):
-            if moment is not None:
-                parse_time(moment)
+        _check_time("from", self.from_)
+        _check_time("until", self.until)
 
 
 class HubStatus(Command, tag="hub.status", kw_only=True, frozen=True):

@@ -32,12 +32,18 @@ class BadgeCredential(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=T
     badge: str
     pin: str | None = None
 
+    def __repr__(self) -> str:  # a log or a traceback must not hold what it opens
+        return "BadgeCredential(…)"
+
 
 class NumberCredential(msgspec.Struct, kw_only=True, frozen=True):
     """An employee number and its PIN, both exactly as typed."""
 
     employee_number: str
     pin: str
+
+    def __repr__(self) -> str:
+        return "NumberCredential(…)"
 
 
 Credential = BadgeCredential | NumberCredential

@@ -29,7 +29,7 @@ MAX_DEPTH = 32
 """Deepest nesting of JSON; the top object is depth 1."""
 
 Id = UUID
-Time = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z\Z")]
+Time = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z\Z")]
 """RFC 3339, UTC, always six decimals: `2026-11-24T07:58:00.000000Z`."""
 Binary = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]*\Z", max_length=MAX_FRAME_BYTES)]
 """Bytes as base64url without padding."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -28,8 +28,8 @@ class OpenedBadge:
     """A badge within the grammar, by its keyed hash; the badge itself is kept only to be shown to an admin."""
 
     badge_hash: bytes
-    badge: str
-    pin: str | None
+    badge: str = field(repr=False)
+    pin: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class OpenedNumber:
     """A number exactly as typed, and its PIN."""
 
     number_hash: bytes
-    employee_number: str
-    pin: str
+    employee_number: str = field(repr=False)
+    pin: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
