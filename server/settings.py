@@ -59,6 +59,9 @@ class Settings:
     log_level: Annotated[str, Means("least level that is logged", one_of=("debug", "info", "warning", "error"))] = (
         "info"
     )
+    metrics_token: Annotated[str, Means("bearer token of /metrics; empty: the key file's")] = field(
+        default="", repr=False
+    )
     drain_seconds: Annotated[float, Means("how long a stopping hub finishes what it accepted", 0, 300)] = 10.0
 
     # Connections
@@ -231,7 +234,7 @@ def _fault(name: str, value: object) -> str | None:
         case str() if means.one_of:
             return None if value in means.one_of else f"must be one of {', '.join(means.one_of)}"
         case str():
-            return None if value else "is empty"
+            return None if value or name in _MAY_BE_EMPTY else "is empty"
         case tuple() if name == "allowed_origins":
             return None if all(map(_is_origin, value)) else "must be origins such as https://host or http://host:8080"
         case _:
@@ -253,6 +256,7 @@ def _spell(value: object) -> str:
             return str(value)
 
 
+_MAY_BE_EMPTY: Final = frozenset({"metrics_token"})
 _HINTS: Final = {item.name: get_type_hints(Settings, include_extras=True)[item.name] for item in fields(Settings)}
 _MEANINGS: Final[dict[str, Means]] = {name: hint.__metadata__[0] for name, hint in _HINTS.items()}
 _KINDS: Final[dict[str, Any]] = {name: get_args(hint)[0] for name, hint in _HINTS.items()}

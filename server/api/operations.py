@@ -39,7 +39,7 @@ async def ready(request: web.Request) -> web.Response:
 async def metrics(request: web.Request) -> web.Response:
     """GET /metrics, for the bearer of the metrics token. Raises Refused(unauthenticated)."""
     scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-    expected = request.app[keys.SECRETS].metrics_token
+    expected = request.app[keys.SETTINGS].metrics_token or request.app[keys.SECRETS].metrics_token
     right = hmac.compare_digest(token.encode("utf-8", "surrogateescape"), expected.encode())
     if scheme.lower() != "bearer" or not right:
         raise Refused(ErrorCode.UNAUTHENTICATED, "metrics")

@@ -77,12 +77,16 @@ async def run_demo(options: DemoOptions, *, log: TextIO) -> None:
         guide.step("looking for the sample company; a first start makes it")
         company = await _company(data, dsns.migrator, settings)
         guide.step("starting the hub")
-        await stack.enter_async_context(running_hub(settings))
+        hub = await stack.enter_async_context(running_hub(settings))
         url = f"http://127.0.0.1:{options.port}"
         ws_url = f"ws://127.0.0.1:{options.port}/ws"
         demo_file = data / "demo.json"
         write_hub_environment(
-            data / "hub.env", postgres_dsn=dsns.hub_a, redis_url=valkey.url, key_file=settings.key_file
+            data / "hub.env",
+            postgres_dsn=dsns.hub_a,
+            redis_url=valkey.url,
+            key_file=settings.key_file,
+            metrics_token=hub.secrets.metrics_token,
         )
         write_demo_file(demo_file, company, url=url, ws_url=ws_url, postgres_dsn=dsns.reader, redis_url=valkey.url)
         simulation = await stack.enter_async_context(

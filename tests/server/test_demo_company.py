@@ -117,12 +117,15 @@ def test_the_demo_file_has_exactly_the_documented_members(tmp_path: Path) -> Non
 def test_the_hubs_environment_is_what_a_shell_reads(tmp_path: Path) -> None:
     path = tmp_path / "hub.env"
     key_file = tmp_path / "with space" / "keys.json"
-    write_hub_environment(path, postgres_dsn="postgresql://a:b@c/d?e=f&g", redis_url="redis://r", key_file=key_file)
+    write_hub_environment(
+        path, postgres_dsn="postgresql://a:b@c/d?e=f&g", redis_url="redis://r", key_file=key_file, metrics_token="m"
+    )
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert path.read_text().splitlines() == [
         "ATTENDANCE_POSTGRES_DSN='postgresql://a:b@c/d?e=f&g'",
         "ATTENDANCE_REDIS_URL=redis://r",
         f"ATTENDANCE_KEY_FILE='{key_file}'",
+        "ATTENDANCE_METRICS_TOKEN=m",
     ]
 
 
