@@ -67,7 +67,7 @@ async def running_hub(settings: Settings) -> AsyncIterator[HubContext]:
         app[keys.CONNECTIONS] = connections
         app[keys.COMMANDS] = Commands(connections.by_role)
         setup_http(app, settings)
-        runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=settings.drain_seconds)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         connections.start()
@@ -78,7 +78,7 @@ async def running_hub(settings: Settings) -> AsyncIterator[HubContext]:
             yield context
         finally:
             context.draining = True
-            await context.ingest.stop(drain_seconds=settings.drain_seconds)
+            await context.ingest.drain(settings.drain_seconds)
             await connections.drain(settings.drain_seconds)
             _log.info("hub has drained", hub_id=context.hub_id)
 
@@ -144,6 +144,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[HubContext,
         crypto_threads=settings.crypto_threads,
     )
     ingest.start()
+    stack.push_async_callback(ingest.stop)
     upkeep = Upkeep(
         database,
         secrets,

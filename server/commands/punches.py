@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Final
 
 from protocol.codec import encode
 from protocol.commands import DeviceReport, PunchRecord, TimeSync
@@ -17,6 +18,8 @@ from server.services.batch import Settled
 from server.services.directory import Directory
 from server.services.ingest import Result
 
+DRAINING_RETRY_MS: Final = 1_000
+
 
 async def record(connection: Connection, command: PunchRecord) -> None:
     """Hand a punch on; its answer comes after the commit, from the writer."""
@@ -24,6 +27,8 @@ async def record(connection: Connection, command: PunchRecord) -> None:
     if kiosk.state.status is DeviceStatus.PENDING:
         raise Refused(ErrorCode.FORBIDDEN, "a pending device")
     context = connection.context
+    if context.draining:
+        raise Refused(ErrorCode.UNAVAILABLE, "draining", retry_after_ms=DRAINING_RETRY_MS)
     context.ingest.submit(
         command,
         device_id=kiosk.device_id,

@@ -126,11 +126,14 @@ class Ingest:
             asyncio.create_task(self._prepare(), name="punch preparation") for _ in range(self._crypto_threads)
         ]
 
-    async def stop(self, *, drain_seconds: float) -> None:
-        """Answer what was accepted, for as long as `drain_seconds` allow, then stop."""
+    async def drain(self, seconds: float) -> None:
+        """Wait until all that was accepted is answered, for as long as `seconds` allow."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(drain_seconds):
+            async with asyncio.timeout(seconds):
                 await self._idle.wait()
+
+    async def stop(self) -> None:
+        """Stop; what isn't answered by now is the kiosks' to send again."""
         for task in [*self._tasks, *self._pin_checks]:
             task.cancel()
         await asyncio.gather(*self._tasks, *self._pin_checks, return_exceptions=True)
