@@ -7,6 +7,8 @@ import { Verdict, needsWatch } from "./board.js";
 export const PresenceSettings = Object.freeze({
   // Heads come every 5 s: after two missing ones nobody vouches for what is shown.
   stale_after_ms: 10_000,
+  // A hub that hands its sockets on (3001) is back before anybody would look up.
+  reconnect_grace_ms: 1_500,
   watch_interval_ms: 500,
   watch_retry_ms: 2_000,
 });
@@ -29,6 +31,7 @@ export class Presence {
   #vouched = new Map();
   #behind = new Set();
   #linkUp = false;
+  #downAt = -Infinity;
   #watching = false;
   #askedAt = -Infinity;
   #timer = null;
@@ -57,6 +60,7 @@ export class Presence {
   }
 
   linkDown() {
+    if (this.#linkUp) this.#downAt = this.#now();
     this.#linkUp = false;
     this.#watching = false;
     this.#timers.clear(this.#timer);
@@ -100,6 +104,9 @@ export class Presence {
     const vouchedAt = this.#vouched.get(siteId) ?? null;
     if (vouchedAt === null) return { state: "loading", since: null };
     const now = this.#now();
+    if (!this.#linkUp && now - this.#downAt <= PresenceSettings.reconnect_grace_ms) {
+      return { state: "catching_up", since: vouchedAt };
+    }
     const catchingUp = this.#watching || this.#behind.has(siteId);
     if (this.#linkUp && catchingUp && now - this.#askedAt <= PresenceSettings.stale_after_ms) {
       return { state: "catching_up", since: vouchedAt };
