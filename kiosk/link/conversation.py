@@ -149,6 +149,7 @@ class Conversation:
                 await self._outbox.meet(welcome.device.log_id, welcome.device.last_seq, welcome.device.last_digest)
                 self._had_backlog = self._outbox.unanswered > 0
                 await self._learn(welcome.device)
+                _log.info("the hub has welcomed this terminal, %s unanswered punches", self._outbox.unanswered)
                 self._host.welcomed()
             case SignInRefused(error):
                 raise LinkDown(f"the hub doesn't accept this terminal: {error.message}", CloseCode.NOT_ALLOWED)

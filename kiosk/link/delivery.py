@@ -126,7 +126,8 @@ class Delivery:
             if isinstance(expected, int) and 1 <= expected < punch.seq:
                 if self._fruitless:
                     self._wait(None, now_ms)
-                self._fruitless += 1
+                else:
+                    self._fruitless = 1
                 return HubLacks(punch, expected)
         if error.code is ErrorCode.FORBIDDEN and self.status is DeviceStatus.PENDING:
             return None
