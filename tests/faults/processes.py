@@ -21,8 +21,8 @@ def descendants(pid: int) -> dict[int, str]:
             continue
         parents[int(entry.name)], lines[int(entry.name)] = int(fields[1]), line
     found: dict[int, str] = {}
-    for child in parents:
-        ancestor = parents[child]
+    for child, parent in parents.items():
+        ancestor = parent
         while ancestor in parents and ancestor != pid:
             ancestor = parents[ancestor]
         if ancestor == pid:
