@@ -77,6 +77,7 @@ class Connection:
         self._room = asyncio.Event()
         self._room.set()
         self._frames = 0
+        self._reading = True
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._ending: asyncio.Task[None] | None = None
 
@@ -208,8 +209,10 @@ class Connection:
 
     async def _read(self) -> None:
         while (text := await self._next_text()) is not None:
+            self._reading = False
             await self._take(text)
             await self._room.wait()
+            self._reading = True
 
     async def _next_text(self) -> str | None:
         """The next text frame; None when the connection is over."""
@@ -299,8 +302,8 @@ class Connection:
         frames = self._frames
 
         def judge() -> None:
-            # While the hub itself doesn't read, a pong may lie unread: silence is then our own.
-            if self._frames == frames and self._room.is_set():
+            # While the hub itself doesn't read (a slow command, no room), a pong may lie unread: silence is our own.
+            if self._frames == frames and self._reading:
                 self.end(CloseCode.NO_PONG)
             else:
                 self._later("ping", settings.ping_interval_seconds - settings.pong_timeout_seconds, self._ping)
