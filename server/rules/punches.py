@@ -37,6 +37,8 @@ _EXPECTED: Final = {
 _INFERRED: Final = {Status.OUT: Kind.IN, Status.IN: Kind.OUT, Status.BREAK: Kind.BREAK_END}
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """No hub's clock ever stood before this: a punch dated earlier has no known time."""
+LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC)
+"""Nor will it this late: what follows a moment, its day and its windows, must still lie in the calendar."""
 _OCCURRED: Final = attrgetter("occurred_at")
 
 
@@ -75,7 +77,7 @@ def place_in_journal(
 def occurred_at(punch: Punch, boot: BootClock | None) -> datetime | None:
     """When a punch happened by the hub's clock: by its own `clock`, else by what any hub measured of that boot.
 
-    None where neither is known or the sum leaves the calendar. The device's wall clock is never asked.
+    None where neither is known or the sum lies where no hub's clock can stand. The device's wall clock is never asked.
     """
     if punch.clock is not None:
         boot = BootClock(parse_time(punch.clock.hub_time), punch.clock.monotonic_ms)
@@ -85,7 +87,7 @@ def occurred_at(punch: Punch, boot: BootClock | None) -> datetime | None:
         moment = boot.hub_time + timedelta(milliseconds=punch.monotonic_ms - boot.monotonic_ms)
     except OverflowError:
         return None
-    return moment if moment >= EARLIEST else None
+    return moment if EARLIEST <= moment < LATEST else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ def local_day(moment: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
 def worked_minutes(
     history: Sequence[Counted], day: tuple[datetime, datetime], until: datetime, rules: PunchRules
 ) -> int:
-    """Whole minutes at work within `day` up to `until`, breaks excluded.
+    """Whole minutes at work within `day` up to `until`, breaks excluded, as of `until`: later punches change nothing.
 
     Time runs from a punch that puts the person in to their next punch, unless that is further off than a
     shift can be open: then nobody knows when they left, and nothing is counted.
@@ -154,7 +156,7 @@ def worked_minutes(
     for index, punch in enumerate(history):
         if STATUS_AFTER[punch.kind] is not Status.IN:
             continue
-        left = history[index + 1].occurred_at if index + 1 < len(history) else until
+        left = min(history[index + 1].occurred_at, until) if index + 1 < len(history) else until
         if left - punch.occurred_at <= rules.open_shift_limit:
             worked += max(min(left, end) - max(punch.occurred_at, begin), timedelta())
     return int(worked.total_seconds() // 60)

@@ -236,9 +236,10 @@ class Bench:
 
 
 def history_window(moment: datetime, zone: ZoneInfo, rules: PunchRules) -> tuple[datetime, datetime]:
-    """The part of a person's history that a punch at `moment` is judged by."""
-    begin, _ = local_day(moment, zone)
-    return min(begin, moment) - rules.open_shift_limit, moment + rules.debounce + timedelta(seconds=1)
+    """The part of a person's history that a punch at `moment` is judged by, and its day's minutes reckoned from."""
+    # A debounced punch takes the time, and so the day, of one that may lie before midnight.
+    begin, _ = local_day(moment - rules.debounce, zone)
+    return begin - rules.open_shift_limit, moment + rules.debounce + timedelta(seconds=1)
 
 
 def _out_of_order(journal: Journal) -> Refused:
