@@ -2,7 +2,8 @@
 import { expectedCurve } from "./headcount.js";
 import { byId, drawing, setText } from "./elements.js";
 
-const EDGE = { left: 34, right: 14, top: 12, bottom: 24 };
+/** Room for the labels, in rem: it grows with the letters. */
+const EDGE = { left: 2.3, right: 0.9, top: 0.8, bottom: 1.6 };
 
 export class CurveView {
   #space = byId("curve-space");
@@ -10,11 +11,14 @@ export class CurveView {
   #scene = null;
   #pointedAt = null;
   #drawn = "";
+  #edge = null;
 
   constructor() {
     new ResizeObserver(([entry]) => {
       const { width, height } = entry.contentRect;
       this.#size = { width: Math.floor(width), height: Math.floor(height) };
+      const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+      this.#edge = Object.fromEntries(Object.entries(EDGE).map(([side, size]) => [side, size * rem]));
       this.#draw();
     }).observe(this.#space);
     this.#space.addEventListener("pointermove", (event) => this.#point(event.clientX));
@@ -35,6 +39,7 @@ export class CurveView {
   #draw() {
     const { width, height } = this.#size;
     if (!this.#scene || width < 80 || height < 60) return;
+    const edge = this.#edge;
     const { language, site, day, headcount, people, counts, doubtful, freshness } = this.#scene;
     // The curve ends where knowledge does.
     const now = Math.max(day.start, doubtful ? freshness.since : this.#scene.now);
@@ -44,8 +49,8 @@ export class CurveView {
     const most = points.reduce((top, point) => (inside(point) > inside(top) ? point : top), points[0]);
     const highest = Math.max(4, inside(most), ...(expected ?? []).map((one) => one.expected));
     const scale = niceScale(highest);
-    const x = (at) => EDGE.left + ((at - day.start) / (day.end - day.start)) * (width - EDGE.left - EDGE.right);
-    const y = (count) => height - EDGE.bottom - (count / scale.top) * (height - EDGE.top - EDGE.bottom);
+    const x = (at) => edge.left + ((at - day.start) / (day.end - day.start)) * (width - edge.left - edge.right);
+    const y = (count) => height - edge.bottom - (count / scale.top) * (height - edge.top - edge.bottom);
 
     const pointed = this.#pointed(points, x, now);
     this.#caption(most, pointed, headcount.partial, expected !== null);
@@ -63,13 +68,13 @@ export class CurveView {
     const svg = drawing("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": label });
     for (const count of scale.lines) {
       const at = Math.round(y(count)) + 0.5;
-      svg.append(drawing("line", { class: "curve-line", x1: EDGE.left, x2: width - EDGE.right, y1: at, y2: at }));
-      svg.append(drawing("text", { class: "curve-text", x: EDGE.left - 8, y: at + 4, "text-anchor": "end", text: language.number(count) }));
+      svg.append(drawing("line", { class: "curve-line", x1: edge.left, x2: width - edge.right, y1: at, y2: at }));
+      svg.append(drawing("text", { class: "curve-text", x: edge.left * 0.78, y: at, "dominant-baseline": "central", "text-anchor": "end", text: language.number(count) }));
     }
     const every = width < 420 ? 6 : width < 700 ? 4 : 2;
     for (const { hour, at } of day.hours.filter((one) => one.hour % every === 0)) {
       const anchor = hour === 24 ? "end" : "middle";
-      svg.append(drawing("text", { class: "curve-text", x: x(at), y: height - 6, "text-anchor": anchor, text: String(hour).padStart(2, "0") }));
+      svg.append(drawing("text", { class: "curve-text", x: x(at), y: height - edge.bottom * 0.25, "text-anchor": anchor, text: String(hour).padStart(2, "0") }));
     }
     svg.append(drawing("path", { class: "curve-all", d: area(points, x, y, inside) }));
     svg.append(drawing("path", { class: "curve-in", d: area(points, x, y, (point) => point.in) }));
@@ -79,8 +84,8 @@ export class CurveView {
     }
     const mark = pointed ?? points[points.length - 1];
     const markX = pointed ? pointed.x : x(now);
-    svg.append(drawing("line", { class: "curve-now", x1: markX, x2: markX, y1: EDGE.top, y2: height - EDGE.bottom }));
-    svg.append(drawing("circle", { class: "curve-dot", cx: markX, cy: y(inside(mark)), r: 4.5 }));
+    svg.append(drawing("line", { class: "curve-now", x1: markX, x2: markX, y1: edge.top, y2: height - edge.bottom }));
+    svg.append(drawing("circle", { class: "curve-dot", cx: markX, cy: y(inside(mark)), r: edge.right / 3 }));
     this.#space.replaceChildren(svg);
   }
 
@@ -96,7 +101,7 @@ export class CurveView {
     const figures = (point) => ({ in: point.in, break: point.break });
     let text;
     if (pointed) {
-      const [from, to] = [EDGE.left, this.#size.width - EDGE.right];
+      const [from, to] = [this.#edge.left, this.#size.width - this.#edge.right];
       const at = day.start + ((pointed.x - from) / (to - from)) * (day.end - day.start);
       text = language.say("curve_at", { time: language.time(at, site.time_zone), ...figures(pointed) });
     } else if (partial) {

@@ -40,12 +40,12 @@ class Terminal:
 
 
 def watched(demo: RunningDemo) -> tuple[Account, DeviceKey]:
-    """A supervisor, and a spare device at one of their sites."""
+    """A supervisor, and a spare device at one of their sites: the last, since others take employees of the first's."""
     supervisors = [account for account in demo.file.accounts if account.role == "supervisor"]
     return next(
         (account, device)
         for account in supervisors
-        for device in demo.file.spares
+        for device in reversed(demo.file.spares)
         if account.site_ids is None or device.site_id in account.site_ids
     )
 
