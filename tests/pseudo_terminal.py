@@ -25,7 +25,9 @@ class PseudoTerminal:
         deadline = time.monotonic() + seconds
         while (found := re.search(pattern, self.text)) is None:
             assert time.monotonic() < deadline, f"{pattern!r} did not come:\n{self.text}"
+            alive = self.process.isalive()
             self.look(0.1)
+            assert alive or re.search(pattern, self.text), f"it ended before {pattern!r} came:\n{self.text}"
         return found[0]
 
     def look(self, seconds: float) -> None:

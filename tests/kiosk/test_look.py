@@ -22,6 +22,7 @@ Act = Callable[[Pilot[None]], Awaitable[None]]
 
 def scanned(shown: str) -> Act:
     async def act(pilot: Pilot[None]) -> None:
+        await until(pilot, "07:58")
         await scan(pilot)
         await until(pilot, shown)
 
@@ -29,7 +30,7 @@ def scanned(shown: str) -> Act:
 
 
 async def touched(pilot: Pilot[None]) -> None:
-    await until(pilot, "Pase su tarjeta")
+    await until(pilot, "07:58")
     await pilot.click("PromptCard")
     for key in "104":
         await pilot.click(f"#pad-{key}")
@@ -38,6 +39,7 @@ async def touched(pilot: Pilot[None]) -> None:
 
 
 async def pin_begun(pilot: Pilot[None]) -> None:
+    await until(pilot, "07:58")
     await pilot.press(*"1042", "enter", *"471")
     await until(pilot, "PIN")
 
