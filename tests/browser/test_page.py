@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.async_api import Browser, BrowserContext, Locator, Page, WebSocket, expect
 
 from tests.browser.looks import controls_without_name, overflows, pale_texts
 from tests.contract.connection import Connection, connect_device
@@ -281,6 +281,33 @@ async def test_it_says_that_it_is_stale_and_resumes_without_a_hole(
     finally:
         await context.close()
         returned.kill()
+
+
+async def test_it_renews_on_the_live_socket_before_its_token_expires(
+    demo: RunningDemo, context: BrowserContext
+) -> None:
+    """On a hub whose access tokens live a minute: the page renews within a quarter of one, on the same socket."""
+    short_lived = demo.hub_environment | {"ATTENDANCE_ACCESS_TOKEN_MINUTES": "1"}
+    hub = ServingHub(short_lived, demo.root / "hub-short-lived.log")
+    sockets: list[WebSocket] = []
+    renewed = asyncio.Event()
+
+    def opened(socket: WebSocket) -> None:
+        sockets.append(socket)
+        socket.on("framereceived", lambda frame: renewed.set() if "auth.refresh.result" in str(frame) else None)
+
+    try:
+        await asyncio.to_thread(hub.wait_ready)
+        page = await context.new_page()
+        page.on("websocket", opened)
+        await sign_in(page, demo.file.one_site_supervisor, hub.url)
+        async with asyncio.timeout(30):
+            await renewed.wait()
+        await live(page)
+        assert len(sockets) == 1
+        assert not sockets[0].is_closed()
+    finally:
+        hub.kill()
 
 
 @pytest.mark.parametrize("width", [360, 1920])
