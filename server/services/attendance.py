@@ -94,6 +94,7 @@ class Attendance:
         journals = await punches.lock_journals(connection, keys)
         if missing := set(keys) - journals.keys():  # a restored database knows less than this hub did
             self._known_journals -= missing
+            raise StorageConflict("journals that were here are gone: they must be opened again")
         seen = [
             one.prepared.key
             for one in resolved

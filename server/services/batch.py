@@ -109,9 +109,11 @@ class Bench:
         self.judged = Judged()
 
     def judge(self, resolved: Sequence[Resolved]) -> Judged:
-        """Judge all, in order: each sees what the ones before it changed."""
-        for one in resolved:
-            self.judged.answers.append(self._answer(one))
+        """Judge all, journal by journal, each in order: a punch sees what the ones before it changed."""
+        # Of two punches at one moment the record puts that of the lower journal first: so must whoever judges them.
+        order = sorted(range(len(resolved)), key=lambda place: resolved[place].prepared.key[:2])
+        answers = {place: self._answer(resolved[place]) for place in order}
+        self.judged.answers = [answers[place] for place in range(len(resolved))]
         return self.judged
 
     def _answer(self, resolved: Resolved) -> Answer:
@@ -215,10 +217,12 @@ class Bench:
         place = None if status is Status.OUT else stored.site_id
         after = Presence(stored.employee_id, status, stored.occurred_at, place)
         self._facts.presence[stored.employee_id] = self.judged.moved[stored.employee_id] = after
-        home = self._facts.people[stored.employee_id].site_id
-        for site_id in {site for site in (home, before.at_site_id, place) if site is not None}:
+        person = self._facts.people[stored.employee_id]
+        # Who left the company stands on no board but that of the place where they still are.
+        boards = {place} if person.deactivated_at is not None else {person.site_id, place}
+        for site_id in {site for site in (person.site_id, before.at_site_id, place) if site is not None}:
             self.judged.changes.setdefault(site_id, []).append(
-                Change(after.employee_id, site_id in (home, place), after.status, after.since, after.at_site_id)
+                Change(after.employee_id, site_id in boards, after.status, after.since, after.at_site_id)
             )
 
     def _keep_beside(self, prepared: Prepared, stored: StoredPunch) -> None:
