@@ -1,6 +1,8 @@
 """A real PostgreSQL for tests: one server for the run, a fresh migrated database for each test that asks."""
 
 import asyncio
+import os
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import count
@@ -53,6 +55,9 @@ def migrated_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Migra
             runner.run(migrate(dsns.migrator))
             yield MigratedCluster(server.superuser_dsn, dsns)
         finally:
+            if server.pid is not None:
+                # At once: an orderly end would write all these databases to disk, half a second each, for nobody.
+                os.kill(server.pid, signal.SIGQUIT)
             runner.run(server.stop())
 
 
