@@ -11,11 +11,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from playwright._impl._driver import compute_driver_executable
 from playwright.sync_api import sync_playwright
 
 VARIABLE = "ATTENDANCE_BROWSER"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge")
-DEBIAN_PACKAGES = ("chromium", "fonts-dejavu-core")  # without a font a page has no text to look at
+# Without a font a page has no text to look at; without libatomic Playwright's own driver doesn't start.
+DEBIAN_PACKAGES = ("chromium", "fonts-dejavu-core", "libatomic1")
 INSTALL_SECONDS = 600
 
 
@@ -39,10 +41,12 @@ def find_browser() -> Path | None:
 
 def find_or_install_browser() -> Path:
     """Raises: NoBrowserError."""
-    if browser := find_browser():
+    if (browser := find_browser()) and _driver_runs():
         return browser
-    _say("no browser found; trying apt-get install chromium")
+    _say(f"something is missing; trying apt-get install {' '.join(DEBIAN_PACKAGES)}")
     _apt_get()
+    if not _driver_runs():
+        raise NoBrowserError("Playwright's driver doesn't run here: install libatomic1 (apt-get could not)")
     if browser := find_browser():
         return browser
     _say("trying playwright install chromium")
@@ -54,7 +58,15 @@ def find_or_install_browser() -> Path:
     )
 
 
+def _driver_runs() -> bool:
+    """Whether Playwright's bundled Node.js starts: it needs a library that a bare machine hasn't got."""
+    node, _ = compute_driver_executable()
+    return _runs(Path(node))
+
+
 def _playwrights_own() -> Path | None:
+    if not _driver_runs():
+        return None
     with sync_playwright() as playwright:
         browser = Path(playwright.chromium.executable_path)
     return browser if _runs(browser) else None

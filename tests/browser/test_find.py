@@ -20,6 +20,7 @@ def nothing_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.delenv(find.VARIABLE, raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(find, "_playwrights_own", lambda: None)
+    monkeypatch.setattr(find, "_driver_runs", lambda: True)
     monkeypatch.setattr(find, "_run", lambda _command: False)
     return tmp_path
 
@@ -59,6 +60,14 @@ def test_one_is_installed_where_there_is_none(nothing_else: Path, monkeypatch: p
     monkeypatch.setattr(find, "_run", install)
     assert find.find_or_install_browser() == nothing_else / "chromium"
     assert "install -qq --yes --no-install-recommends chromium" in asked[-1]
+
+
+def test_a_driver_that_does_not_run_is_said_in_one_line(nothing_else: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_program(nothing_else / "chromium")
+    monkeypatch.setattr(find, "_driver_runs", lambda: False)
+    with pytest.raises(find.NoBrowserError, match="libatomic1") as missing:
+        find.find_or_install_browser()
+    assert "\n" not in str(missing.value)
 
 
 @pytest.mark.usefixtures("nothing_else")
