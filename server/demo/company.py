@@ -16,9 +16,9 @@ from server.demo.names import sample_names
 from storage.embedded import write_private
 
 _SITES: Final = (
-    ("Planta Norte", "Europe/Madrid", 120, ("Producción", "Logística", "Calidad", "Administración")),
-    ("Almacén Las Palmas", "Atlantic/Canary", 60, ("Almacén", "Reparto")),
-    ("Oficina Buenos Aires", "America/Argentina/Buenos_Aires", 60, ("Soporte", "Ventas")),
+    ("Planta Norte", "Europe/Madrid", 80, ("Producción", "Logística", "Calidad", "Administración")),
+    ("Almacén Las Palmas", "Atlantic/Canary", 80, ("Almacén", "Reparto")),
+    ("Oficina Buenos Aires", "America/Argentina/Buenos_Aires", 80, ("Soporte", "Ventas")),
 )
 """Name, time zone, employees and departments of each site."""
 _FIRST_NUMBER: Final = 1001
