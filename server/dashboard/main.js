@@ -42,6 +42,7 @@ let linkState = { state: "idle" };
 let lastResumeAt = -Infinity;
 let lastMoveAt = 0;
 let revision = 0;
+let retry = null;
 let language = chosenLanguage();
 
 const link = new Link({
@@ -134,14 +135,22 @@ async function start() {
     await session.resume();
     enter();
   } catch (problem) {
-    phase = problem instanceof SessionEnded ? "signed_out" : "unreachable";
-    if (phase === "unreachable") setTimeout(() => phase === "unreachable" && start(), RESUME_RETRY_MS);
+    if (!(problem instanceof SessionEnded)) return waitForHub();
+    phase = "signed_out";
     draw();
-    if (phase === "signed_out") views.signIn.focus();
+    views.signIn.focus();
   }
 }
 
+function waitForHub() {
+  phase = "unreachable";
+  clearTimeout(retry); // whoever is impatient starts again, not once more
+  retry = setTimeout(start, RESUME_RETRY_MS);
+  draw();
+}
+
 function enter() {
+  clearTimeout(retry);
   phase = "on";
   link.start();
   draw();
@@ -155,8 +164,9 @@ async function resumeOrLeave() {
     if (lately) throw new SessionEnded();
     await session.resume();
     link.start();
-  } catch {
-    forget({ key: "ended" });
+  } catch (problem) {
+    if (problem instanceof SessionEnded) forget({ key: "ended" });
+    else waitForHub();
   }
 }
 

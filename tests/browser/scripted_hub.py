@@ -47,6 +47,7 @@ class ScriptedHub:
     complete_to: str | None = field(default_factory=lambda: minutes_ago(0))
     silent_devices: Sequence[Message] = ()
     signed_in: bool = True
+    away: bool = False
     asked: list[Message] = field(default_factory=list)
     offset: int = 10
     socket: WebSocketRoute | None = None
@@ -56,7 +57,9 @@ class ScriptedHub:
         await page.route_web_socket("**/ws", self._connected)
 
     async def _http(self, route: Route) -> None:
-        if self.signed_in:
+        if self.away:
+            await route.abort()
+        elif self.signed_in:
             await route.fulfill(json={"access_token": "scripted-token", "expires_in": 900})
         else:
             await route.fulfill(status=401, json={"title": "Unauthorized", "status": 401, "code": "unauthenticated"})

@@ -58,6 +58,20 @@ async def test_a_board_without_people_and_an_account_without_sites_say_so(opened
     await expect(page.get_by_role("heading", name="No site yet")).to_be_visible()
 
 
+async def test_a_hub_that_is_away_is_waited_for(opened: Opened) -> None:
+    hub = ScriptedHub(away=True)
+    page = await opened(hub)
+    await expect(page.get_by_role("heading", name="The server can’t be reached")).to_be_visible()
+    hub.away = False
+    await page.get_by_role("button", name="Try now").click()
+    await expect(page.locator("html")).to_have_attribute("data-link", "live")
+    hub.away = True
+    await page.reload()
+    await expect(page.get_by_role("heading", name="The server can’t be reached")).to_be_visible()
+    hub.away = False
+    await expect(page.locator("html")).to_have_attribute("data-link", "live", timeout=10_000)
+
+
 async def test_who_may_not_watch_is_told_and_can_leave(opened: Opened) -> None:
     hub = ScriptedHub(watch_error="forbidden", role="employee")
     page = await opened(hub)
