@@ -141,7 +141,7 @@ def _migrate(_: argparse.Namespace) -> None:
 
 
 def _run(program: Coroutine[None, None, None]) -> None:
-    """Run until it ends; SIGINT and SIGTERM cancel it once, so that it ends in order."""
+    """Run until it ends; SIGINT, SIGTERM and a closed terminal cancel it once, so that it ends in order."""
 
     async def cancellable() -> None:
         loop = asyncio.get_running_loop()
@@ -156,7 +156,7 @@ def _run(program: Coroutine[None, None, None]) -> None:
                 stopping = True
                 task.cancel()
 
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, stop, number)
         try:
             await task
