@@ -1,0 +1,113 @@
+"""What a hub's role may do, table by table: a grant that is added or lost must be meant."""
+
+from typing import Final
+
+import asyncpg
+import pytest
+
+pytestmark = pytest.mark.integration
+
+HUB_MAY: Final = {
+    "accounts": "SELECT",
+    "audit": "SELECT INSERT",
+    "badges": "SELECT",
+    "departments": "SELECT",
+    "device_boots": "SELECT INSERT UPDATE",
+    "device_journals": "SELECT INSERT UPDATE",
+    "device_reports": "SELECT INSERT UPDATE",
+    "devices": "SELECT",
+    "directory_version": "SELECT",
+    "employee_pins": "SELECT",
+    "employees": "SELECT",
+    "pin_attempts": "SELECT INSERT UPDATE DELETE",
+    "presence": "SELECT INSERT UPDATE",
+    "punches": "SELECT INSERT",
+    "receipts": "SELECT INSERT",
+    "refresh_families": "SELECT INSERT DELETE",
+    "schema_migrations": "",
+    "sealed_credentials": "SELECT INSERT DELETE",
+    "sites": "SELECT",
+    "stream_changes": "SELECT INSERT DELETE",
+    "stream_epochs": "",
+    "streams": "SELECT UPDATE",
+    "unknown_badges": "SELECT INSERT DELETE",
+}
+"""On whole tables."""
+HUB_MAY_UPDATE: Final = {
+    ("accounts", "totp_last_step"),
+    ("devices", "log_id"),
+    ("devices", "welcomed_at"),
+    ("refresh_families", "end_reason"),
+    ("refresh_families", "ended_at"),
+    ("refresh_families", "generation"),
+    ("refresh_families", "rotated_at"),
+}
+"""Columns of tables that it may not update as a whole."""
+
+
+async def test_a_hub_has_these_rights_and_no_others(hub: "asyncpg.Connection[asyncpg.Record]") -> None:
+    rows = await hub.fetch(
+        """
+        SELECT relname, array_to_string(array(
+            SELECT privilege FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES',
+                                               'TRIGGER', 'MAINTAIN']) AS privilege
+            WHERE has_table_privilege(oid, privilege)), ' ') AS rights
+        FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm') AND NOT relispartition
+        """
+    )
+    assert {row["relname"]: row["rights"] for row in rows} == HUB_MAY
+    assert not await hub.fetch(
+        """
+        SELECT relname FROM pg_class
+        WHERE relispartition AND relkind = 'r' AND has_table_privilege(oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE')
+        """
+    ), "a partition is reached through its table alone"
+    columns = await hub.fetch(
+        """
+        SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+          AND a.attnum > 0 AND NOT has_table_privilege(c.oid, 'UPDATE')
+          AND has_column_privilege(c.oid, a.attnum, 'UPDATE')
+        """
+    )
+    assert {(row["relname"], row["attname"]) for row in columns} == HUB_MAY_UPDATE
+
+
+REFUSED: Final = (
+    "SELECT * FROM schema_migrations",
+    "SELECT * FROM stream_epochs",
+    "INSERT INTO employees (employee_number, display_name) VALUES ('1', 'x')",
+    "UPDATE devices SET status = 'active'",
+    "UPDATE devices SET public_key = ''",
+    "UPDATE employee_pins SET pin_hash = ''",
+    "UPDATE accounts SET role = 'admin'",
+    "DELETE FROM badges",
+    "DELETE FROM presence",
+    "INSERT INTO streams VALUES (gen_random_uuid(), 1)",
+    "UPDATE directory_version SET version = 1",
+    "SELECT raise_directory_version()",
+    "SELECT refuse_rewriting()",
+    "CREATE TABLE mine (a int)",
+    "CREATE SCHEMA mine",
+    "ALTER TABLE punches DISABLE TRIGGER ALL",
+    "DROP TRIGGER append_only ON audit",
+    "DROP TABLE punches_default",
+    "ALTER TABLE punches DETACH PARTITION punches_default",
+    "SET ROLE attendance_owner",
+    "SET ROLE attendance_migrator",
+    "SET session_replication_role = replica",
+    "COPY audit TO PROGRAM 'cat'",
+    "SELECT pg_read_file('PG_VERSION')",
+)
+
+
+async def test_what_a_hub_is_refused(hub: "asyncpg.Connection[asyncpg.Record]") -> None:
+    passed = []
+    for statement in REFUSED:
+        try:
+            await hub.execute(statement)
+        except asyncpg.InsufficientPrivilegeError:
+            continue
+        passed.append(statement)
+    assert not passed
