@@ -17,7 +17,7 @@ from kiosk.link.session import Event, Failed, PersonSignIn, Replied, Session, We
 from kiosk.settings import Settings
 from protocol.commands import AuthRefresh, Command
 from protocol.errors import ProtocolError
-from protocol.replies import Reply
+from protocol.replies import AuthRefreshed, Reply
 
 _R = TypeVar("_R", bound=Reply)
 _TRIES: Final = 5
@@ -62,8 +62,8 @@ class HubLink:
         return self._heard.popleft()
 
     async def renew(self) -> None:
-        """Put a fresh token on the live connection."""
-        await self.send(partial(AuthRefresh, token=await self._sign_in.access_token()))
+        """Put a fresh token on the live connection. Raises AdminFault where none is to be had or it isn't taken."""
+        await self.ask(partial(AuthRefresh, token=await self._sign_in.access_token()), AuthRefreshed)
 
     async def _answer_to(self, command_id: int) -> Replied | Failed:
         pushes: list[Event] = []

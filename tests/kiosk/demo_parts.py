@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -61,13 +61,13 @@ class Admin:
 class Watching:
     """`presence watch --json` and what it has said so far."""
 
-    def __init__(self, admin: Admin) -> None:
+    def __init__(self, admin: Admin, settings: Mapping[str, str] | None = None) -> None:
         self.process = subprocess.Popen(
             admin.command("--json", "presence", "watch"),
             stdout=subprocess.PIPE,
             stderr=None,
             text=True,
-            env=os.environ | {"ATTENDANCE_KIOSK_BACKOFF_CAP_SECONDS": "0.5"},
+            env={**os.environ, "ATTENDANCE_KIOSK_BACKOFF_CAP_SECONDS": "0.5", **(settings or {})},
         )
         self.said: list[dict[str, Any]] = []
 

@@ -17,7 +17,7 @@ from kiosk.terminal import (
     BadgeCredential,
     Kind,
 )
-from tests.kiosk.demo_parts import Admin, Cable, Watching, a_terminal, terminals_device
+from tests.kiosk.demo_parts import WAIT_SECONDS, Admin, Cable, Watching, a_terminal, terminals_device
 from tests.running_hub import RunningDemo, free_port
 
 pytestmark = pytest.mark.e2e
@@ -31,13 +31,13 @@ def admin(demo: RunningDemo, tmp_path: Path) -> Admin:
 
 
 @pytest.fixture
-def watching(demo: RunningDemo, tmp_path: Path) -> Iterator[Callable[[str], Watching]]:
+def watching(demo: RunningDemo, tmp_path: Path) -> Iterator[Callable[..., Watching]]:
     started: list[Watching] = []
 
-    def start(url: str) -> Watching:
+    def start(url: str, **settings: str) -> Watching:
         admin = Admin(url, tmp_path / "watcher")
         admin.login(demo)
-        started.append(Watching(admin))
+        started.append(Watching(admin, settings))
         return started[-1]
 
     yield start
@@ -122,7 +122,7 @@ def _is_about(employee_id: str, said: dict[str, Any]) -> bool:
 
 
 async def test_a_live_watch_goes_on_without_a_hole_when_its_connection_was_cut(
-    demo: RunningDemo, tmp_path: Path, watching: Callable[[str], Watching]
+    demo: RunningDemo, tmp_path: Path, watching: Callable[..., Watching]
 ) -> None:
     site_id = terminals_device(demo).site_id
     people = [demo.take_employee(site_id) for _ in range(3)]
@@ -148,3 +148,19 @@ async def test_a_live_watch_goes_on_without_a_hole_when_its_connection_was_cut(
     assert {said["epoch"] for said in changed} == {complete["epoch"]}
     persons = [said for said in watch.said if said["event"] == "person"]
     assert len(persons) == len(demo.file.employees), "resumed: the state came once"
+
+
+async def test_a_live_watch_puts_fresh_tokens_on_its_connection(
+    demo: RunningDemo, tmp_path: Path, watching: Callable[..., Watching]
+) -> None:
+    # With a margin as long as a token's life each token is due for renewal at once, which is every 5 s at most.
+    watch = watching(demo.url, ATTENDANCE_KIOSK_TOKEN_MARGIN_SECONDS="3600")
+    await watch.read_until(lambda said: said["event"] == "complete")
+    session_file = Admin(demo.url, tmp_path / "watcher").session_file
+    first = json.loads(session_file.read_text())["access_token"]
+    async with asyncio.timeout(WAIT_SECONDS):
+        while json.loads(session_file.read_text())["access_token"] == first:
+            await asyncio.sleep(0.2)
+    await watch.read_until(lambda said: said["event"] == "head")
+    await watch.read_until(lambda said: said["event"] == "head")
+    assert not any(said["event"] == "lost" for said in watch.said)
