@@ -70,7 +70,12 @@ class PinCheck:
                 return PinVerdict(PinResult.SEEN)
         async with self._database.transaction() as connection:
             admitted = await pins.count_attempt(
-                connection, key, counted_under, allowed=self._attempts, window_minutes=self._window_minutes
+                connection,
+                key,
+                prepared.digest,
+                counted_under,
+                allowed=self._attempts,
+                window_minutes=self._window_minutes,
             )
         if not admitted:
             return PinVerdict(PinResult.THROTTLED)
@@ -83,5 +88,5 @@ class PinCheck:
         material = await self._secrets.pin_material(employee_id, pin)
         right = await self._hashes.verify(pin_hash, material)
         async with self._database.connection() as connection:
-            await pins.settle_attempt(connection, key, right=right)
+            await pins.settle_attempt(connection, key, prepared.digest, right=right)
         return PinVerdict(PinResult.RIGHT, employee_id) if right else PinVerdict(PinResult.WRONG)

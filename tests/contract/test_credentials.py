@@ -10,8 +10,8 @@ import pytest
 from tests.contract.connection import Connection
 from tests.contract.demo_file import DeviceKey, Employee
 from tests.contract.journal import Journal, badge, number_and_pin, sealed_info
-from tests.contract.primitives import Message
-from tests.contract.punching import record, recorded, verdict
+from tests.contract.primitives import Message, b64
+from tests.contract.punching import record, recorded, turned_away, verdict
 from tests.running_hub import RunningDemo
 
 pytestmark = pytest.mark.e2e
@@ -124,6 +124,19 @@ async def test_the_sixth_attempt_is_throttled(
     assert verdict(offline) == ("held", "pin_unchecked")
     if known:
         await recorded(kiosk, journal.punch(badge(employee)))
+
+
+async def test_guesses_that_never_stand_in_the_record_are_counted(
+    kiosk: Connection, journal: Journal, employee: Employee
+) -> None:
+    """A terminal in the wrong hands can sign one place in its journal as often as it likes: each text is a guess."""
+    place: Message = {"seq": 1_000_000, "previous": b64(bytes(32))}
+    for _ in range(ATTEMPTS):
+        guess = journal.punch(wrong_pin(employee), append=False, **place)
+        assert (await turned_away(kiosk, guess))["code"] == "out_of_order"
+    # The right one among more guesses is not looked at, so it begins no new count.
+    await turned_away(kiosk, journal.punch(number_and_pin(employee), append=False, **place))
+    assert verdict(await record(kiosk, journal.punch(wrong_pin(employee)))) == ("refused", "pin_throttled")
 
 
 async def test_a_badge_is_no_guess(kiosk: Connection, journal: Journal) -> None:
