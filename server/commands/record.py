@@ -38,9 +38,11 @@ async def list_punches(connection: Connection, command: PunchList) -> PunchListR
     if command.cursor is not None:
         position: ListPosition = read_cursor(context.secrets, "punch", command.cursor, ListPosition)
         after = position
+    # A connection of its own, given back before the next is taken: callers that each hold one and wait for a second
+    # would keep all of them from each other, and from the punches.
+    if command.device_id is not None:
+        await _check_device(connection, command.device_id)
     async with context.database.connection() as database:
-        if command.device_id is not None:
-            await _check_device(connection, command.device_id)
         found = await punches.list_punches(
             database,
             site_ids=site_ids,

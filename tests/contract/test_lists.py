@@ -1,17 +1,22 @@
 """Section 6: lists by cursor, their filters, and who may ask."""
 
+import asyncio
+from contextlib import AsyncExitStack
 from datetime import timedelta
 
 import pytest
 
-from tests.contract.connection import Connection
+from tests.contract.connection import Connection, connect_person
 from tests.contract.demo_file import DeviceKey
 from tests.contract.journal import Journal, badge
 from tests.contract.primitives import Message, ago, moment, now, uuid7, wire_time
 from tests.contract.punching import record, record_all, recorded
+from tests.contract.tokens import SignIns
 from tests.running_hub import RunningDemo
 
 pytestmark = pytest.mark.e2e
+
+CALLERS = 24
 
 EMPLOYEE_FIELDS = {
     "employee_id",
@@ -270,3 +275,11 @@ async def test_an_inspector_looks_at_everything(demo: RunningDemo, inspector: Co
     board = await inspector.watch()
     assert len(board.sites) == len(demo.file.sites)
     await inspector.result("punch.list", limit=1)
+
+
+async def test_many_lists_of_a_device_at_once(demo: RunningDemo, sign_ins: SignIns, spare: DeviceKey) -> None:
+    """More callers at once than a hub has connections to its database: none waits for another's end."""
+    token = await sign_ins.token(demo.file.account("admin"))
+    async with AsyncExitStack() as stack:
+        callers = [await stack.enter_async_context(connect_person(demo.ws_url, token)) for _ in range(CALLERS)]
+        await asyncio.gather(*(caller.result("punch.list", device_id=spare.device_id) for caller in callers))
