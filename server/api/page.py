@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -66,7 +67,8 @@ async def add_security_headers(request: web.Request, response: web.StreamRespons
 def _file(path: Path) -> web.FileResponse:
     kind = _TYPES.get(path.suffix)
     whole = path.resolve()
-    if kind is None or not whole.is_relative_to(DASHBOARD.resolve()) or not whole.is_file():
+    # `os.path` answers False where a name is too long for any file; pathlib raises.
+    if kind is None or not whole.is_relative_to(DASHBOARD.resolve()) or not os.path.isfile(whole):  # noqa: PTH113
         raise web.HTTPNotFound
     # Asked about each time, and answered 304 by its ETag: a new release is there at once.
     return web.FileResponse(whole, headers={hdrs.CONTENT_TYPE: kind, hdrs.CACHE_CONTROL: "no-cache"})

@@ -136,7 +136,17 @@ async def test_the_pages_files_have_their_types(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["none.js", "", "/etc/passwd", "../settings.py", "%2e%2e/settings.py", "..%2fsettings.py", "x\0.js"]
+    "path",
+    [
+        "none.js",
+        "",
+        "/etc/passwd",
+        "../settings.py",
+        "%2e%2e/settings.py",
+        "..%2fsettings.py",
+        "x\0.js",
+        "x" * 300 + ".js",
+    ],
 )
 async def test_nothing_else_is_served(client: Client, path: str) -> None:
     answer = await client.get(f"/static/{path}")
