@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from aiohttp import hdrs, web
 
 from protocol import SUBPROTOCOL
 from protocol.values import MAX_FRAME_BYTES
 from server import keys
 from server.api.requests import check_origin
-from server.hub.connection import Connection
-
-_CLOSE_TIMEOUT_SECONDS: Final = 5.0
-"""How long a close waits for the other side's."""
+from server.hub.connection import CLOSE_SECONDS, Connection
 
 
 async def websocket(request: web.Request) -> web.StreamResponse:
@@ -35,7 +30,7 @@ async def websocket(request: web.Request) -> web.StreamResponse:
         compress=False,
         autoping=False,
         max_msg_size=MAX_FRAME_BYTES + 1,  # refuses this size and above with 1009
-        timeout=_CLOSE_TIMEOUT_SECONDS,
+        timeout=CLOSE_SECONDS,
     )
     if not socket.can_prepare(request):
         raise web.HTTPBadRequest(text="this is a WebSocket endpoint")

@@ -35,6 +35,8 @@ MAX_MALFORMED: Final = 5
 """The malformed message that closes a connection."""
 MAX_LIMITED: Final = 200
 """Commands over the limit, one after the other, that close a connection."""
+CLOSE_SECONDS: Final = 5.0
+"""How long a client may take to read what was said before a close, and once more to close in turn."""
 
 _log = structlog.get_logger()
 
@@ -107,6 +109,8 @@ class Connection:
             self.outgoing.close()
             if self._ending is not None:
                 await asyncio.shield(self._ending)
+            # A closed transport still waits until all was taken: what a client doesn't take by then is dropped.
+            asyncio.get_running_loop().call_later(CLOSE_SECONDS, self._transport.abort)
 
     def send(self, message: Reply | DeviceStateChanged) -> None:
         self.outgoing.send(encode(message))
@@ -223,7 +227,10 @@ class Connection:
                 case WSMsgType.TEXT:
                     return str(message.data)
                 case WSMsgType.PING:
-                    await self._socket.pong(message.data)
+                    try:
+                        await self._socket.pong(message.data)
+                    except ConnectionError:  # went away while its pings still lay here
+                        return None
                 case WSMsgType.PONG:
                     pass
                 case WSMsgType.BINARY:
@@ -312,9 +319,14 @@ class Connection:
         self._later("pong", settings.pong_timeout_seconds, judge)
 
     async def _close(self, code: CloseCode) -> None:
-        await self._socket.close(code=int(code), message=code.name.lower().encode())
-        if code in (CloseCode.SLOW, CloseCode.NO_PONG):
-            # What such a client never took would otherwise wait in the transport for as long as it likes.
+        deaf = code in (CloseCode.SLOW, CloseCode.NO_PONG)
+        try:
+            # Whoever reads nothing would otherwise let even the close wait for as long as they like.
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._socket.close(code=int(code), message=code.name.lower().encode(), drain=not deaf)
+        except TimeoutError:
+            deaf = True
+        if deaf:
             self._transport.abort()
 
 

@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import socket
 import time
 
 import aiohttp
 import pytest
+from aiohappyeyeballs import AddrInfoType
 
 from tests.contract.connection import SUBPROTOCOL, connect, connect_device, connect_person
 from tests.contract.demo_file import DeviceKey
@@ -13,6 +15,10 @@ from tests.contract.tokens import SignIns, assertion
 from tests.running_hub import RunningDemo, ServingHub
 
 pytestmark = pytest.mark.e2e
+
+PACE_SECONDS = 0.04
+"""Between two commands: within 20 a second and what may come at once."""
+GIVEN_UP_SECONDS = 15.0
 
 MAX_FRAME_BYTES = 65_536
 MAX_FRAME_BEFORE_AUTH_BYTES = 4_096
@@ -162,3 +168,38 @@ async def test_the_hub_pings_and_gives_up_on_silence(demo: RunningDemo, sign_ins
             assert end == (aiohttp.WSMsgType.CLOSE, 3012)
             assert PONG_SECONDS - 1 <= time.monotonic() - pinged <= PONG_SECONDS + 3
         assert (await healthy.ask("no.such"))["code"] == "unknown_command"
+
+
+def narrow_socket(address: AddrInfoType) -> socket.socket:
+    """A socket whose kernel takes little for a program that reads nothing."""
+    made = socket.socket(*address[:3])
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    return made
+
+
+async def test_a_client_that_reads_nothing_is_let_go(demo: RunningDemo, sign_ins: SignIns) -> None:
+    """It asks for megabytes, takes none and gives cause to be closed: the hub doesn't keep it until it reads."""
+    token = await sign_ins.token(demo.file.account("inspector"))
+    commands = [
+        {"type": "auth", "id": 1, "token": token},
+        *({"type": "presence.watch", "id": n} for n in range(2, 100)),
+    ]
+    async with (
+        connect_person(demo.ws_url, await sign_ins.token(demo.file.account("admin"))) as observer,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(socket_factory=narrow_socket)) as session,
+        session.ws_connect(demo.ws_url, protocols=(SUBPROTOCOL,)) as deaf,
+    ):
+
+        async def inspectors() -> int:
+            status = await observer.result("hub.status")
+            return int(status["connections"].get("inspector", 0))
+
+        for command in commands:
+            await deaf.send_str(json.dumps(command))
+            await asyncio.sleep(PACE_SECONDS)
+        assert await inspectors() == 1
+        for _ in range(5):
+            await deaf.send_str("no JSON")
+        async with asyncio.timeout(GIVEN_UP_SECONDS):
+            while await inspectors():
+                await asyncio.sleep(0.5)
