@@ -19,6 +19,7 @@ from protocol.values import format_time, parse_time
 from server.errors import Refused
 from server.hub.connection import Connection
 from server.hub.subscriptions import Watch
+from server.rules.punches import EARLIEST
 from server.services.boards import SiteFeed
 from storage.repositories import presence
 
@@ -31,7 +32,7 @@ async def watch(connection: Connection, command: PresenceWatch) -> None:
     context = connection.context
     scope = connection.caller.scope
     if command.site_ids is None:
-        feeds = [feed for feed in context.boards.feeds.values() if scope.allows_site(feed.site_id)]
+        feeds = [feed for feed in context.boards.feeds.values() if feed.is_read and scope.allows_site(feed.site_id)]
     else:
         feeds = [site_feed(connection, site_id) for site_id in dict.fromkeys(command.site_ids)]
     after = {site_id: (position.epoch, position.offset) for site_id, position in (command.after or {}).items()}
@@ -75,6 +76,8 @@ async def history(connection: Connection, command: PresenceHistory) -> PresenceH
     context = connection.context
     feed = site_feed(connection, command.site_id)
     since, until = parse_time(command.from_), min(parse_time(command.until), context.clock())
+    if since < EARLIEST:
+        raise Invalid("from", "lies before any record")
     step = timedelta(minutes=command.step_minutes)
     if (until - since) / step > MAX_HISTORY_POINTS:
         raise Invalid("step_minutes", f"more than {MAX_HISTORY_POINTS} points")
@@ -103,6 +106,6 @@ async def history(connection: Connection, command: PresenceHistory) -> PresenceH
 def site_feed(connection: Connection, site_id: UUID) -> SiteFeed:
     """The feed of a site that the caller may see; others are not found, as if they didn't exist."""
     feed = connection.context.boards.feeds.get(site_id)
-    if feed is None or not connection.caller.scope.allows_site(site_id):
+    if feed is None or not feed.is_read or not connection.caller.scope.allows_site(site_id):
         raise Refused(ErrorCode.NOT_FOUND, "site")
     return feed

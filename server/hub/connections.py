@@ -115,3 +115,5 @@ class Connections:
                 await act()
             except (StorageError, SecretsError) as error:
                 _log.warning("connections could not be looked after", fault=type(error).__name__)
+            except Exception as error:  # noqa: BLE001 - a revocation must reach its connections after any bug
+                _log.error("looking after connections failed", exc_info=error)

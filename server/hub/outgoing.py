@@ -156,14 +156,14 @@ class Outgoing:
     def _write(self, parts: list[bytes]) -> None:
         frame: list[bytes] = []
         size = 0
-        for part in parts:
-            if frame and size + len(part) + 1 > MAX_HUB_FRAME_BYTES - 2:
-                self._transport.write(text_frame(join_frame(frame)))
-                frame, size = [], 0
-            frame.append(part)
-            size += len(part) + 1
-        if frame:
-            with contextlib.suppress(RuntimeError):  # closed between the check and here
+        with contextlib.suppress(RuntimeError):  # closed between the check and here
+            for part in parts:
+                if frame and size + len(part) + 1 > MAX_HUB_FRAME_BYTES - 2:
+                    self._transport.write(text_frame(join_frame(frame)))
+                    frame, size = [], 0
+                frame.append(part)
+                size += len(part) + 1
+            if frame:
                 self._transport.write(text_frame(join_frame(frame)))
 
     def _stay_busy(self, waiting: int) -> None:

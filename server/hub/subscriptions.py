@@ -23,8 +23,8 @@ from server.services.directory import Directory
 from server.services.terminals import Terminals
 from storage.models import Change
 
-_PART_ROOM_BYTES: Final = MAX_STATE_PART_BYTES - 8_192
-"""Of a part of `presence.state`, what people may fill; the rest is for its frame and the site's own fields."""
+_PART_ROOM_BYTES: Final = MAX_STATE_PART_BYTES - 256
+"""Of a part of `presence.state`, what sites and their people may fill; the rest is for what stands around them."""
 _CACHED_PUSHES: Final = 256
 
 
@@ -42,8 +42,8 @@ class Switchboard:
         self._directory = directory
         self._terminals = terminals
         self._watches: dict[UUID, dict[Watch, None]] = {}
-        self._pushes: dict[tuple[UUID, Scope, int, int], bytes] = {}
-        self._heads: dict[UUID, tuple[int, bytes]] = {}
+        self._pushes: dict[tuple[UUID, Scope, UUID | None, int, int], bytes] = {}
+        self._heads: dict[UUID, tuple[tuple[int, UUID | None, int], bytes]] = {}
         self._tick = 0
         boards.on_advance = self._advanced
 
@@ -71,7 +71,7 @@ class Switchboard:
 
     def push(self, feed: SiteFeed, scope: Scope, offset: int) -> bytes:
         """The changes after `offset`, encoded for a scope; shared by everyone who asks for the same."""
-        key = (feed.site_id, scope, offset, feed.offset)
+        key = (feed.site_id, scope, feed.epoch, offset, feed.offset)
         if (known := self._pushes.get(key)) is not None:
             return known
         changes = feed.since(offset)
@@ -94,7 +94,7 @@ class Switchboard:
 
     def head(self, feed: SiteFeed) -> bytes:
         """The head of a site, once made for all who get it at this tick and offset."""
-        key = (self._tick << 64) | feed.offset
+        key = (self._tick, feed.epoch, feed.offset)
         known = self._heads.get(feed.site_id)
         if known is not None and known[0] == key:
             return known[1]
@@ -192,7 +192,8 @@ class Watch:
             if resumed and offset < feed.offset:
                 self._changed[feed.site_id] = None
             people = [] if resumed else self._switchboard.people(feed, self._scope)
-            for chunk, size in _chunks(people, room):
+            empty = self._switchboard.site_board(feed, people=[], offset=position.offset, resumed=resumed)
+            for chunk, size in _chunks(people, room, len(encode(empty)) + 1):
                 if size > room and parts[-1]:
                     parts.append([])
                     room = _PART_ROOM_BYTES
@@ -241,18 +242,18 @@ class Watch:
 _NOWHERE: Final = UUID(int=0)
 
 
-def _chunks(people: list[Person], room: int) -> Iterable[tuple[list[Person], int]]:
-    """People in runs that fit a part, with the bytes they take; one empty run where there is nobody."""
+def _chunks(people: list[Person], room: int, site_bytes: int) -> Iterable[tuple[list[Person], int]]:
+    """People in runs that fit a part, with the bytes they and their site's own fields take.
+
+    One empty run where there is nobody.
+    """
     chunk: list[Person] = []
-    size = _SITE_BYTES
+    size = site_bytes
     for person in people:
         weight = len(encode(person)) + 1
         if chunk and size + weight > room:
             yield chunk, size
-            chunk, size, room = [], _SITE_BYTES, _PART_ROOM_BYTES
+            chunk, size, room = [], site_bytes, _PART_ROOM_BYTES
         chunk.append(person)
         size += weight
     yield chunk, size
-
-
-_SITE_BYTES: Final = 512

@@ -39,11 +39,17 @@ class SiteFeed:
         self._recent: deque[Change] = deque(maxlen=kept_changes)
         self.healing: asyncio.Task[None] | None = None
 
-    def replace(self, epoch: UUID, offset: int, people: Sequence[Change]) -> None:
-        """Start over from a fresh state: nobody can resume from before it."""
+    @property
+    def is_read(self) -> bool:
+        """Whether there is a board yet: a bell may tell of a site before it was read."""
+        return self.epoch is not None
+
+    def replace(self, epoch: UUID, offset: int, people: Sequence[Change], recent: Sequence[Change] = ()) -> None:
+        """Start over from a fresh state; `recent` is the changes up to it, from which clients of any hub resume."""
         self.epoch, self.offset = epoch, offset
         self.people = {person.employee_id: person for person in people}
         self._recent.clear()
+        self._recent.extend(recent)
 
     def apply(self, batch: SiteChanges) -> bool:
         """Apply what is new of a batch; False when there is a hole before it or it is of another epoch."""
@@ -183,7 +189,9 @@ class Boards:
         async with self._database.transaction(snapshot=True) as connection:
             epoch, _, heads = await presence.heads(connection)
             people = await presence.board(connection, feed.site_id)
-        offset = heads.get(feed.site_id, 0)
+            offset = heads.get(feed.site_id, 0)
+            oldest = max(0, offset - self._kept_changes)
+            recent = await presence.changes_after(connection, feed.site_id, oldest, self._kept_changes)
         if epoch == feed.epoch and offset < feed.offset:
             return  # a commit of ours overtook the snapshot
         feed.replace(
@@ -199,6 +207,7 @@ class Boards:
                 )
                 for person in people
             ],
+            recent or (),
         )
         self.on_advance(feed)
 
