@@ -213,10 +213,10 @@ class Boards:
 
     async def _poll(self) -> None:
         while True:
-            self._look_now.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._poll_interval_seconds):
                     await self._look_now.wait()
+            self._look_now.clear()  # before the look: what is asked for meanwhile is another one
             try:
                 async with self._database.connection() as connection:
                     epoch, version, heads = await presence.heads(connection)

@@ -1,0 +1,179 @@
+"""A hub's boards on a real PostgreSQL: whatever bells do, they come to what the log says."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from uuid import UUID
+
+import pytest
+
+from protocol.values import Kind, Status
+from server.services.boards import Boards, SiteFeed
+from server.telemetry.metrics import Metrics
+from storage.models import SiteChanges
+from storage.postgres import Connection, Database
+from storage.repositories import presence
+from tests.server.services.desk import Desk
+
+pytestmark = pytest.mark.integration
+
+SECONDS = 20
+Shown = dict[UUID, tuple[Status, datetime | None, UUID | None]]
+
+
+class HeldUp(Database):
+    """Its connections come back only while `gate` is open."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database._pool, acquire_timeout_seconds=5)
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.waiting = 0
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        async with super().connection() as connection:
+            yield connection
+            self.waiting += 1
+            await self.gate.wait()
+            self.waiting -= 1
+
+
+@asynccontextmanager
+async def boards_of(
+    desk: Desk, *, poll_seconds: float = 0.05, database: Database | None = None
+) -> AsyncIterator[Boards]:
+    made = Boards(
+        database or desk.database,
+        desk.directory,
+        Metrics(version="1"),
+        resume_limit_changes=50,
+        hole_wait_seconds=0.01,
+        poll_interval_seconds=poll_seconds,
+    )
+    await made.start()
+    try:
+        yield made
+    finally:
+        await made.stop()
+
+
+async def fresh(desk: Desk, site_id: UUID) -> tuple[UUID, int, Shown]:
+    async with desk.database.transaction(snapshot=True) as connection:
+        epoch, _, heads = await presence.heads(connection)
+        people = await presence.board(connection, site_id)
+    return epoch, heads[site_id], {one.employee_id: (one.status, one.since, one.at_site_id) for one in people}
+
+
+def shown(feed: SiteFeed) -> tuple[UUID | None, int, Shown]:
+    people = {one.employee_id: (one.status, one.since, one.at_site_id) for one in feed.people.values()}
+    return feed.epoch, feed.offset, people
+
+
+async def settled(desk: Desk, boards: Boards) -> None:
+    """Waits until every board is what a fresh one is."""
+    for site in desk.company.sites:
+        expected = await fresh(desk, site.site_id)
+        async with asyncio.timeout(SECONDS):
+            while shown(boards.feeds[site.site_id]) != expected:
+                await asyncio.sleep(0.01)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(SECONDS):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def punches(desk: Desk, rng: random.Random, count: int) -> list[SiteChanges]:
+    """As another hub commits them; gives its bells."""
+    before = len(desk.changes)
+    for _ in range(count):
+        device = rng.choice(desk.devices)
+        kind = rng.choice([Kind.IN, Kind.OUT, Kind.BREAK_START])
+        record = desk.punch(rng.randrange(50), who=rng.choice(desk.company.employees), device=device, kind=kind)
+        await desk.record(record, device=device)
+    return desk.changes[before:]
+
+
+async def test_without_any_bell_the_log_is_read(desk: Desk) -> None:
+    async with boards_of(desk) as boards:
+        moved: list[UUID] = []
+        boards.on_advance = lambda feed: moved.append(feed.site_id)
+        await punches(desk, random.Random(1), 15)
+        await settled(desk, boards)
+        assert set(moved) == set(boards.feeds)
+        feed = boards.feeds[desk.device.site_id]
+        assert feed.can_resume(feed.epoch or UUID(int=0), 0), "read change by change: clients resume"
+
+
+async def test_bells_that_come_late_twice_or_not_at_all(desk: Desk) -> None:
+    rng = random.Random(2)
+    async with boards_of(desk, poll_seconds=0.2) as boards:
+        for _ in range(4):
+            bells = await punches(desk, rng, 6)
+            rng.shuffle(bells)
+            for bell in bells[1:] * 2:
+                boards.heard(bell)
+                await asyncio.sleep(0)
+        await settled(desk, boards)
+
+
+async def test_a_hole_is_read_without_waiting_for_a_poll(desk: Desk) -> None:
+    async with boards_of(desk, poll_seconds=1_000) as boards:
+        bells = await punches(desk, random.Random(3), 12)
+        last = {bell.site_id: bell for bell in bells}
+        assert any(bell.after > 0 for bell in last.values())
+        for bell in last.values():
+            boards.heard(bell)
+        await settled(desk, boards)
+
+
+async def test_after_a_silent_bell_a_look_is_enough(desk: Desk) -> None:
+    async with boards_of(desk, poll_seconds=1_000) as boards:
+        await punches(desk, random.Random(4), 5)
+        await asyncio.sleep(0.05)
+        assert all(feed.offset == 0 for feed in boards.feeds.values())
+        boards.look()
+        await settled(desk, boards)
+
+
+async def test_a_look_that_is_asked_for_during_another_is_not_lost(desk: Desk) -> None:
+    held_up = HeldUp(desk.database)
+    async with boards_of(desk, poll_seconds=1_000, database=held_up) as boards:
+        held_up.gate.clear()
+        boards.look()
+        await until(lambda: held_up.waiting)
+        await punches(desk, random.Random(8), 3)
+        boards.look()
+        held_up.gate.set()
+        await settled(desk, boards)
+
+
+async def test_a_log_that_is_no_longer_kept_is_a_board_read_afresh(desk: Desk) -> None:
+    async with boards_of(desk, poll_seconds=1_000) as boards:
+        await punches(desk, random.Random(5), 10)
+        await desk.owner.execute('DELETE FROM stream_changes WHERE "offset" = 1')
+        boards.look()
+        await settled(desk, boards)
+        feed = boards.feeds[desk.device.site_id]
+        assert not feed.can_resume(feed.epoch or UUID(int=0), 0)
+
+
+async def test_a_new_epoch_is_a_board_read_afresh(desk: Desk) -> None:
+    async with boards_of(desk) as boards:
+        await punches(desk, random.Random(6), 8)
+        await settled(desk, boards)
+        before = boards.feeds[desk.device.site_id].epoch
+        await desk.owner.execute("UPDATE stream_epochs SET timeline = timeline + 1")
+        await until(lambda: all(feed.epoch != before for feed in boards.feeds.values()))
+        await settled(desk, boards)
+
+
+async def test_what_this_hub_committed_is_there_at_once(desk: Desk) -> None:
+    async with boards_of(desk, poll_seconds=1_000) as boards:
+        boards.committed(await punches(desk, random.Random(7), 10))
+        for site in desk.company.sites:
+            assert shown(boards.feeds[site.site_id]) == await fresh(desk, site.site_id)
