@@ -275,4 +275,7 @@ class Ingest:
                 _log.error("a punch could not be recorded", device_id=waiting.device_id, exc_info=result)
             case _:
                 pass
-        waiting.respond(result)
+        try:
+            waiting.respond(result)
+        except Exception as error:  # noqa: BLE001 - the punch is settled, and the writer has others to answer
+            _log.error("an answer could not be given", device_id=waiting.device_id, exc_info=error)

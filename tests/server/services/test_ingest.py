@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import Counter as Counted
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -51,7 +51,10 @@ class Counter:
     def ring(self, batches: Sequence[SiteChanges]) -> None:
         self.rung += batches
 
-    def submit(self, record: PunchRecord, device: ADevice | None = None) -> None:
+    def submit(
+        self, record: PunchRecord, device: ADevice | None = None, instead: Callable[[Result], None] | None = None
+    ) -> None:
+        """`instead` is called with the answer in place of noting it."""
         device = device or self.desk.device
 
         def respond(result: Result) -> None:
@@ -64,7 +67,7 @@ class Counter:
             site_id=device.site_id,
             key=device.key.public_key(),
             received_at=datetime.now(UTC),
-            respond=respond,
+            respond=instead or respond,
         )
 
     async def answered(self, count: int) -> list[tuple[int, Result]]:
@@ -286,3 +289,10 @@ async def test_a_hub_that_ends_answers_what_it_took(desk: Desk, hashes: SlowHash
             counter.submit(desk.punch(minute))
     assert len(counter.answers) == 10
     assert all(isinstance(result, Settled) for _, result in counter.answers)
+
+
+async def test_a_client_that_can_not_be_answered_holds_up_nobody(desk: Desk, hashes: SlowHashes) -> None:
+    async with open_counter(desk, hashes) as counter:
+        counter.submit(desk.punch(0), instead=lambda _: [].pop())
+        assert isinstance(await counter.settle(desk.punch(10)), Settled)
+        assert counter.ingest.depth == 0
