@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -173,6 +174,20 @@ async def test_two_punches_of_one_moment_are_judged_as_the_record_orders_them(de
 
 def _punch(desk: Desk, badge: str, at: datetime, captured: Captured = Captured.ONLINE) -> PunchRecord:
     return a_punch(desk.secrets, desk.device, badge, at=at, captured=captured)
+
+
+async def test_a_debounced_punch_past_midnight_has_the_hours_of_the_day_before(desk: Desk) -> None:
+    midnight = desk.now.astimezone(ZoneInfo("Europe/Madrid")).replace(hour=0)
+    day = [(Kind.IN, -16.5), (Kind.BREAK_START, -16.25), (Kind.BREAK_END, -14), (Kind.OUT, -10 / 3_600)]
+    records = [
+        a_punch(desk.secrets, desk.device, badge_of(desk.ana), kind=kind, at=midnight + timedelta(hours=hours))
+        for kind, hours in day
+    ]
+    last = [await desk.settle(record) for record in records][-1]
+    late = a_punch(desk.secrets, desk.device, badge_of(desk.ana), at=midnight + timedelta(seconds=10))
+    debounced = await desk.settle(late)
+    assert debounced.punch.reason is Reason.DEBOUNCED
+    assert (last.worked_minutes, debounced.worked_minutes) == (15 + 839, 15 + 839)
 
 
 async def test_what_is_not_recorded_is_kept_with_its_reason(desk: Desk) -> None:
