@@ -7,6 +7,8 @@ import contextlib
 import os
 import socket
 import sys
+import time
+from collections import deque
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +31,7 @@ from storage.embedded import EmbeddedPostgres, EmbeddedValkey
 from storage.migrate import migrate
 
 _WATCH_SECONDS: Final = 1.0
+_RESTARTS_A_MINUTE: Final = 5
 _READING_SECONDS: Final = 10.0  # for the logins, before the kiosk takes the screen; Enter goes on at once
 
 
@@ -50,7 +53,7 @@ async def run_demo(options: DemoOptions, *, log: TextIO) -> None:
     """Run until cancelled, or until the kiosk on this terminal is left.
 
     Raises:
-        DemoError: the port is taken, or a part ended by itself.
+        DemoError: the port is taken, or a part doesn't go on.
         EmbeddedServerError: a server can't be started, or another demo runs in this folder.
         CompanyError, SecretsUnavailable, MigrationRefused: what the folder keeps can't be used.
         OSError: the folder can't be written.
@@ -98,7 +101,7 @@ async def run_demo(options: DemoOptions, *, log: TextIO) -> None:
                 log_fd=log.fileno(),
             )
         )
-        watch = asyncio.create_task(_first_failure(postgres, valkey, simulation), name="watch the parts")
+        watch = asyncio.create_task(_look_after(postgres, valkey, simulation), name="look after the parts")
         stack.callback(watch.cancel)
         if options.headless:
             ready = {"ready": True, "url": url, "ws_url": ws_url, "demo_file": str(demo_file), "pid": os.getpid()}
@@ -143,14 +146,29 @@ async def _company(data: Path, migrator_dsn: str, settings: Settings) -> Company
     return company
 
 
-async def _first_failure(
+async def _look_after(
     postgres: EmbeddedPostgres, valkey: EmbeddedValkey, simulation: asyncio.subprocess.Process
 ) -> None:
-    """Wait for a part to end by itself, which is raised as DemoError."""
+    """Start a server that ended by itself again, where it was and with what it kept: hubs and kiosks live through that.
+
+    Raises DemoError when it goes on ending, and when the simulated kiosks end; EmbeddedServerError when it can't start.
+    """
+    log = structlog.get_logger()
+    addresses = (postgres.superuser_dsn, valkey.url)
+    began: deque[float] = deque(maxlen=_RESTARTS_A_MINUTE)
     while True:
-        for name, is_running in (("PostgreSQL", postgres.is_running), ("Valkey", valkey.is_running)):
-            if not is_running:
-                raise DemoError(f"{name} ended by itself")
+        for name, server in (("PostgreSQL", postgres), ("Valkey", valkey)):
+            if server.is_running:
+                continue
+            now = time.monotonic()
+            if len(began) == began.maxlen and now - began[0] < 60:
+                raise DemoError(f"{name} ended by itself again and again")
+            began.append(now)
+            log.warning("demo: a server ended by itself and is started again", fault=name)
+            await server.stop()
+            await server.start()
+            if (postgres.superuser_dsn, valkey.url) != addresses:
+                raise DemoError(f"{name} ended by itself, and its port was taken meanwhile")
         if simulation.returncode is not None:
             raise DemoError(f"the simulated kiosks ended with exit code {simulation.returncode}")
         await asyncio.sleep(_WATCH_SECONDS)

@@ -1,9 +1,12 @@
 """The whole demo killed with -9: no server stays behind, and the next start has everything."""
 
 import asyncio
+import os
 import random
+import signal
 import time
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -77,3 +80,39 @@ async def test_a_killed_demo_loses_nothing_and_leaves_nothing(start_demo: StartD
             assert [lasting(answer) for answer in answers] == [lasting(outcome)] * len(answers)
     token = await SignIns(demo.url).token(after.account("admin"))
     await board_equals_log(demo, demo.ws_url, token)
+
+
+def server_of(demo: RunningDemo, program: str) -> int | None:
+    """The process id of the demo's own server of this name, if it runs."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = process.joinpath("stat").read_text().rpartition(")")[2].split()[1]
+            line = process.joinpath("cmdline").read_bytes()
+        except OSError:
+            continue
+        if int(parent) == demo.process.process.pid and program.encode() in line.split(b"\0")[0]:
+            return int(process.name)
+    return None
+
+
+async def test_a_server_that_was_killed_is_started_again(start_demo: StartDemo) -> None:
+    """The hub lives on without Valkey, and without PostgreSQL until it is back; nothing answered is lost."""
+    demo = await asyncio.to_thread(start_demo, 0)
+    device = demo.file.spares[0]
+    async with connect_device(demo.ws_url, device) as kiosk:
+        journal = Journal.of(device, kiosk.welcome["device"])
+        punches = [journal.punch(badge(person)) for person in demo.file.employees[:3]]
+        first = await record_all(kiosk, punches[:1])
+        for program, punch in (("valkey", punches[1]), ("postgres", punches[2])):
+            killed = server_of(demo, program)
+            assert killed is not None
+            os.kill(killed, signal.SIGKILL)
+            async with asyncio.timeout(30):
+                while server_of(demo, program) in (None, killed):
+                    await asyncio.sleep(0.1)
+                while (await kiosk.ask("punch.record", **punch.fields()))["type"] == "error":
+                    await asyncio.sleep(0.2)
+        again = await record_all(kiosk, punches)
+    assert lasting(again[0]) == lasting(first[0])
+    assert all(outcome["duplicate"] for outcome in again)
+    assert demo.process.alive
