@@ -27,6 +27,7 @@ from storage.repositories import people, presence, punches
 
 _RELOCKS: Final = 5
 _KNOWN_JOURNALS_MAX: Final = 100_000
+_NOT_RECOGNISED: Final = Unidentified(Reason.NOT_RECOGNISED)
 
 
 class _LockMore(Exception):
@@ -214,28 +215,36 @@ def _moment(submission: Submission, boots: Mapping[tuple[UUID, UUID], BootClock]
 def _owner(
     submission: Submission, moment: datetime, holders: Mapping[bytes, Sequence[BadgeHolder]]
 ) -> UUID | Unidentified:
-    """Whose credential it was at `moment`."""
-    if submission.pin is not None:
-        match submission.pin:
-            case PinVerdict(result=PinResult.RIGHT, employee_id=UUID() as employee_id):
-                return employee_id
-            case PinVerdict(result=PinResult.THROTTLED):
-                return Unidentified(Reason.PIN_THROTTLED)
-            case PinVerdict(result=PinResult.SEEN):
-                # Answered from the record; only a record restored without it would ask once more.
-                return Unidentified(Reason.PIN_UNCHECKED)
-            case _:
-                return Unidentified(Reason.NOT_RECOGNISED)
+    """Whose credential it was at `moment`. A right PIN makes no badge good that was nobody's, or is no longer."""
     match submission.prepared.opened:
         case Unreadable(reason=reason):
             return Unidentified(reason)
         case OpenedBadge(badge_hash=badge_hash):
             holder = holder_at(holders.get(badge_hash, ()), moment)
-            return holder if isinstance(holder, Unidentified) else holder.employee_id
+            if isinstance(holder, Unidentified):
+                return holder
+            if submission.pin is None:
+                return holder.employee_id
+            known = _known_by_pin(submission.pin)
+            # The PIN was judged as the latest holder's: of an earlier one's punch it proves nothing.
+            return known if isinstance(known, Unidentified) or known == holder.employee_id else _NOT_RECOGNISED
         case OpenedNumber():
-            return Unidentified(Reason.PIN_UNCHECKED)
+            return Unidentified(Reason.PIN_UNCHECKED) if submission.pin is None else _known_by_pin(submission.pin)
         case _:
             assert_never(submission.prepared.opened)
+
+
+def _known_by_pin(pin: PinVerdict) -> UUID | Unidentified:
+    match pin:
+        case PinVerdict(result=PinResult.RIGHT, employee_id=UUID() as employee_id):
+            return employee_id
+        case PinVerdict(result=PinResult.THROTTLED):
+            return Unidentified(Reason.PIN_THROTTLED)
+        case PinVerdict(result=PinResult.SEEN):
+            # Answered from the record; only a record restored without it would ask once more.
+            return Unidentified(Reason.PIN_UNCHECKED)
+        case _:
+            return _NOT_RECOGNISED
 
 
 def _identity(owner: UUID | Unidentified, known: Mapping[UUID, PersonAtWork]) -> Identity:

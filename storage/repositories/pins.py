@@ -47,10 +47,3 @@ WHERE device_id = $1 AND log_id = $2 AND seq = $3 AND digest = $4 AND verdict = 
 
 async def settle_attempt(connection: Connection, key: PunchKey, digest: bytes, *, right: bool) -> None:
     await connection.execute(SETTLE_ATTEMPT, *key, digest, "right" if right else "wrong")
-
-
-FORGET_ATTEMPTS = "DELETE FROM pin_attempts WHERE attempted_at < clock_timestamp() - make_interval(mins => $1)"
-
-
-async def forget_attempts(connection: Connection, older_than_minutes: int) -> None:
-    await connection.execute(FORGET_ATTEMPTS, older_than_minutes)

@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 
 from protocol.commands import PunchRecord
-from protocol.values import Captured, Kind, Status
+from protocol.values import Captured, Kind, Outcome, Reason, Status
 from server.rules.punches import PunchRules
 from server.secrets.local import LocalSecrets
 from server.services.attendance import Attendance, Recorded
@@ -20,7 +20,7 @@ from server.services.directory import Directory
 from server.services.pins import PinVerdict
 from server.services.preparation import Preparation
 from storage.errors import StorageConflict
-from storage.models import Change, Employee, SiteChanges
+from storage.models import Change, Employee, SiteChanges, StoredPunch
 from storage.postgres import Database
 from storage.repositories import presence
 from tests.builders import ADevice, Company, a_device, a_punch, badge_of, enrol
@@ -166,6 +166,10 @@ class Desk:
             WHERE r.digest IS NULL OR p.punch_id IS NULL
             """
         )
+
+
+def said(punch: StoredPunch) -> tuple[Outcome, Reason | None, Kind | None]:
+    return punch.outcome, punch.reason, punch.kind
 
 
 def a_preparation(secrets: LocalSecrets) -> Preparation:

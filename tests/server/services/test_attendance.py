@@ -10,17 +10,14 @@ import pytest
 
 from protocol.commands import PunchRecord
 from protocol.errors import ErrorCode
-from protocol.sealing import NumberCredential
 from protocol.signing import punch_digest
 from protocol.values import Captured, Kind, Outcome, Reason, from_binary
 from server.errors import Refused
 from server.services.batch import Settled
-from server.services.pins import PinResult, PinVerdict
 from server.services.preparation import badge_place
-from storage.models import StoredPunch
 from storage.repositories.devices import keep_boot_clock
 from tests.builders import HIRED_AT, a_punch, badge_of, resigned
-from tests.server.services.desk import MINUTE, Desk, an_attendance
+from tests.server.services.desk import MINUTE, Desk, an_attendance, said
 
 pytestmark = pytest.mark.integration
 
@@ -28,10 +25,6 @@ pytestmark = pytest.mark.integration
 def refusal(answer: object) -> tuple[ErrorCode, dict[str, object] | None]:
     assert isinstance(answer, Refused), answer
     return answer.code, answer.details
-
-
-def said(punch: StoredPunch) -> tuple[Outcome, Reason | None, Kind | None]:
-    return punch.outcome, punch.reason, punch.kind
 
 
 async def test_a_day_in_one_batch(desk: Desk) -> None:
@@ -236,28 +229,6 @@ async def test_a_seal_that_does_not_open_is_kept_sealed(desk: Desk) -> None:
             assert said(settled.punch) == (Outcome.HELD, Reason.SEAL_BROKEN, None)
     (kept,) = await desk.owner.fetch("SELECT seq, sealing_key_id, sealed FROM sealed_credentials")
     assert tuple(kept) == (2, "unheard-of", from_binary(resealed.sealed))
-
-
-@pytest.mark.parametrize(
-    ("result", "outcome", "reason"),
-    [
-        (PinResult.RIGHT, Outcome.RECORDED, None),
-        (PinResult.WRONG, Outcome.REFUSED, Reason.NOT_RECOGNISED),
-        (PinResult.THROTTLED, Outcome.REFUSED, Reason.PIN_THROTTLED),
-    ],
-)
-async def test_a_number_is_whose_its_pin_says(
-    desk: Desk, result: PinResult, outcome: Outcome, reason: Reason | None
-) -> None:
-    credential = NumberCredential(employee_number=desk.ana.employee_number, pin="123456")
-    record = a_punch(desk.secrets, desk.device, credential)
-    owner = desk.ana.employee_id if result is PinResult.RIGHT else None
-    (answer,) = (await desk.commit([desk.submission(record, pin=PinVerdict(result, owner))])).answers
-    assert isinstance(answer, Settled)
-    assert said(answer.punch)[:2] == (outcome, reason)
-    # Asked again, its PIN is not judged a second time.
-    (again,) = (await desk.commit([desk.submission(record, pin=PinVerdict(PinResult.SEEN))])).answers
-    assert again == replace(answer, duplicate=True)
 
 
 async def test_a_revoked_devices_punches_are_held_and_refused_by_its_end(desk: Desk) -> None:
