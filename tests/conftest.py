@@ -7,18 +7,50 @@ import pytest
 from tests.postgres import database_dsns, migrated_cluster
 from tests.running_hub import RunningDemo, ServingHub
 
-__all__ = ["database_dsns", "demo", "migrated_cluster", "second_hub", "start_demo", "start_hub"]
+__all__ = ["database_dsns", "demo", "demos", "migrated_cluster", "second_hub", "start_demo", "start_hub"]
+
+FRESH_PEOPLE = 45
+"""So many of each site's 80 employees are untouched when a module begins: more than any module takes."""
 
 StartDemo = Callable[[int], RunningDemo]
 StartHub = Callable[[], ServingHub]
 
 
+class Demos:
+    """The demo that tests share. A module that would find too few untouched people gets a new one."""
+
+    def __init__(self) -> None:
+        self._demo: RunningDemo | None = None
+        self._second_hub: ServingHub | None = None
+
+    def shared(self) -> RunningDemo:
+        if self._demo is None or self._demo.untouched < FRESH_PEOPLE:
+            self.close()
+            self._demo = RunningDemo(traffic=0)
+        return self._demo
+
+    def second_hub(self, demo: RunningDemo) -> ServingHub:
+        if self._second_hub is None:
+            self._second_hub = demo.start_hub()
+        return self._second_hub
+
+    def close(self) -> None:
+        if self._demo is not None:
+            self._demo.close()
+        self._demo = self._second_hub = None
+
+
 @pytest.fixture(scope="session")
-def demo() -> Iterator[RunningDemo]:
-    """The sample company without traffic, one for the whole run. Take employees with `demo.take_employee()`."""
-    running = RunningDemo(traffic=0)
-    yield running
-    running.close()
+def demos() -> Iterator[Demos]:
+    shared = Demos()
+    yield shared
+    shared.close()
+
+
+@pytest.fixture(scope="module")
+def demo(demos: Demos) -> RunningDemo:
+    """The sample company without traffic, shared by the run. Take employees with `demo.take_employee()`."""
+    return demos.shared()
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +67,10 @@ def start_demo() -> Iterator[StartDemo]:
         running.close()
 
 
-@pytest.fixture(scope="session")
-def second_hub(demo: RunningDemo) -> Iterator[ServingHub]:
+@pytest.fixture(scope="module")
+def second_hub(demo: RunningDemo, demos: Demos) -> Iterator[ServingHub]:
     """A further hub beside `demo`, shared by the run: look, punch, but don't end it (for that: `start_hub`)."""
-    hub = demo.start_hub()
+    hub = demos.second_hub(demo)
     yield hub
     assert hub.alive, hub.tail()
 

@@ -192,6 +192,11 @@ class RunningDemo:
         assert roster, "every employee of this site was used: take fewer or reuse them"
         return roster.popleft()
 
+    @property
+    def untouched(self) -> int:
+        """How many people of the most used site no test has taken."""
+        return min(len(self._rosters[site.site_id]) for site in self.file.sites)
+
     def leftovers(self) -> list[str]:
         """Command lines of processes that still work below the data folder: they name it or hold a file of it open."""
         found = []

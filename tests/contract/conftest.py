@@ -7,13 +7,13 @@ import pytest
 from tests.contract.connection import Connection, connect_device, connect_person
 from tests.contract.demo_file import DeviceKey, Employee
 from tests.contract.journal import Journal
-from tests.contract.tokens import SignIns
+from tests.contract.tokens import SignIns, sign_ins_of
 from tests.running_hub import RunningDemo
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def sign_ins(demo: RunningDemo) -> SignIns:
-    return SignIns(demo.url)
+    return sign_ins_of(demo.file)
 
 
 @pytest.fixture

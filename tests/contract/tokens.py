@@ -8,12 +8,13 @@ import json
 import time
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 
 import aiohttp
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tests.contract.demo_file import Account, DeviceKey
+from tests.contract.demo_file import Account, DemoFile, DeviceKey
 from tests.contract.primitives import Message, b64, moment
 
 TOKEN_MARGIN_SECONDS = 60
@@ -91,3 +92,9 @@ class SignIns:
             token, until = body["access_token"], time.monotonic() + body["expires_in"]
             self._tokens[account.username] = (token, until)
         return token
+
+
+@cache
+def sign_ins_of(demo: DemoFile) -> SignIns:
+    """One for each demo, since an address may sign in thirty times a minute only."""
+    return SignIns(demo.url)
