@@ -67,7 +67,13 @@ async def running_hub(settings: Settings) -> AsyncIterator[HubContext]:
         app[keys.CONNECTIONS] = connections
         app[keys.COMMANDS] = Commands(connections.by_role)
         setup_http(app, settings)
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=settings.drain_seconds)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            handle_signals=False,
+            keepalive_timeout=settings.http_idle_seconds,  # also for the first request, until its headers are whole
+            shutdown_timeout=settings.drain_seconds,
+        )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         connections.start()

@@ -118,6 +118,7 @@ class Settings:
     assertion_leeway_seconds: Annotated[int, Means("between a kiosk's assertion and the hub's clock", 0, 30)] = 5
     http_body_max_bytes: Annotated[int, Means("one JSON body of an HTTP request", 256, 1_048_576)] = 16_384
     http_body_seconds: Annotated[float, Means("waiting for the body of an HTTP request", 0.1, 60)] = 10.0
+    http_idle_seconds: Annotated[float, Means("waiting for the next HTTP request of a connection", 1, 3_600)] = 75.0
     argon2_iterations: Annotated[int, Means("argon2id passes over its memory", 1, 16)] = 2
     argon2_memory_kib: Annotated[int, Means("argon2id memory for one hash", 8, 1_048_576)] = 19_456
     argon2_lanes: Annotated[int, Means("argon2id lanes", 1, 16)] = 1

@@ -270,3 +270,17 @@ async def test_a_draining_hub_says_so(demo: RunningDemo, start_hub: StartHub, si
         hub.process.terminate()
         assert await connection.closed() == 3001
     assert await asyncio.to_thread(hub.stop) == 0
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nHost: here\r\nX-Slow: "], ids=["nothing", "half a header"])
+async def test_who_never_finishes_a_request_is_let_go(demo: RunningDemo, tmp_path: Path, begun: bytes) -> None:
+    environment = {**demo.hub_environment, "ATTENDANCE_HTTP_IDLE_SECONDS": "1"}
+    hub = ServingHub(environment, tmp_path / "hub.log")
+    try:
+        await asyncio.to_thread(hub.wait_ready)
+        reader, writer = await asyncio.open_connection("127.0.0.1", hub.port)
+        writer.write(begun)
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        writer.close()
+    finally:
+        await asyncio.to_thread(hub.stop)
