@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -103,3 +104,13 @@ async def test_a_partition_of_months_to_come_is_guarded_as_well(
     await superuser.execute("SET session_replication_role = replica")
     said = await refusals(superuser, [partition])
     assert all("is append-only" in text for text in said.values())
+
+
+async def test_a_place_in_a_journal_is_taken_once(hub: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """Also across months, where the punches' own table, parted by time, could not see it."""
+    put = "INSERT INTO receipts VALUES ($1, $2, 1, '', $3)"
+    device_id, log_id = uuid4(), uuid4()
+    await hub.execute(put, device_id, log_id, datetime.now(UTC))
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await hub.execute(put, device_id, log_id, FAR_AHEAD)
+    await hub.execute(put, device_id, uuid4(), FAR_AHEAD)
