@@ -116,6 +116,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[HubContext,
     terminals = Terminals(
         database,
         utc_now,
+        boards.position,
         silent_after_seconds=settings.silent_after_seconds,
         poll_interval_seconds=settings.heads_poll_interval_ms / 1_000,
     )

@@ -82,6 +82,8 @@ async def sync(connection: Connection, command: TimeSync) -> TimeSyncResult:
 
 
 async def report(connection: Connection, command: DeviceReport) -> DeviceReportResult:
+    """Keep what a terminal says of itself, once its earlier punches are on the boards: `complete_to` builds on both."""
+    await connection.punches_answered()
     await connection.context.kiosks.report(
         _kiosk(connection).device_id,
         outbox_depth=command.outbox_depth,

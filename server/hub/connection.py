@@ -78,6 +78,8 @@ class Connection:
         self._in_flight = 0
         self._room = asyncio.Event()
         self._room.set()
+        self._all_answered = asyncio.Event()
+        self._all_answered.set()
         self._frames = 0
         self._reading = True
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -133,12 +135,19 @@ class Connection:
 
     def begin_punch(self) -> None:
         self._in_flight += 1
+        self._all_answered.clear()
         if self._in_flight >= self.context.settings.max_in_flight:
             self._room.clear()
 
     def end_punch(self) -> None:
         self._in_flight -= 1
         self._room.set()
+        if self._in_flight == 0:
+            self._all_answered.set()
+
+    async def punches_answered(self) -> None:
+        """Wait until no punch of this connection waits for its answer; what comes behind isn't read meanwhile."""
+        await self._all_answered.wait()
 
     def renew(self, someone: Someone) -> None:
         """A newer token of the same person: the connection lives on until that one expires."""

@@ -115,6 +115,11 @@ class Boards:
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
 
+    def position(self, site_id: UUID) -> tuple[UUID | None, int]:
+        """Epoch and offset of a site's board; no epoch while it isn't read."""
+        feed = self.feeds.get(site_id)
+        return (None, 0) if feed is None else (feed.epoch, feed.offset)
+
     def committed(self, batches: Sequence[SiteChanges]) -> None:
         """Take over what this hub committed."""
         for batch in batches:
