@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
@@ -144,13 +145,17 @@ class StoredPunch:
         return self.outcome is Outcome.RECORDED and self.reason is not Reason.DEBOUNCED
 
 
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+"""With its zone, also where it is read from text."""
+
+
 class Change(msgspec.Struct, frozen=True, array_like=True):
     """One line of one board after one change; `on_board` false takes the person off."""
 
     employee_id: UUID
     on_board: bool
     status: Status
-    since: datetime | None
+    since: Moment | None
     at_site_id: UUID | None
 
 
@@ -161,7 +166,7 @@ class SiteChanges(msgspec.Struct, frozen=True, kw_only=True):
     epoch: UUID
     after: int
     changes: list[Change]
-    committed_at: datetime
+    committed_at: Moment
 
     @property
     def offset(self) -> int:

@@ -41,7 +41,7 @@ class SiteFeed:
 
     @property
     def is_read(self) -> bool:
-        """Whether there is a board yet: a bell may tell of a site before it was read."""
+        """Whether there is a board yet: a new site has none until it was read."""
         return self.epoch is not None
 
     def replace(self, epoch: UUID, offset: int, people: Sequence[Change], recent: Sequence[Change] = ()) -> None:
@@ -141,7 +141,10 @@ class Boards:
         return feed
 
     def _take(self, batch: SiteChanges) -> None:
-        feed = self._feed(batch.site_id)
+        feed = self.feeds.get(batch.site_id)
+        if feed is None:  # a new site, or none at all: the database knows
+            self.look()
+            return
         if batch.epoch == feed.epoch and batch.offset <= feed.offset:
             return
         if feed.apply(batch):
@@ -228,6 +231,9 @@ class Boards:
                 await self._directory.read(version)
             except StorageError as error:
                 _log.warning("heads could not be read", fault=type(error).__name__)
+                continue
+            except Exception as error:  # noqa: BLE001 - without this look a silent Redis would leave boards wrong for good
+                _log.error("reading heads failed", exc_info=error)
                 continue
             for site_id, head in heads.items():
                 feed = self._feed(site_id)

@@ -4,9 +4,11 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 
 from protocol.values import Kind, Status
@@ -15,6 +17,8 @@ from server.telemetry.metrics import Metrics
 from storage.models import SiteChanges
 from storage.postgres import Connection, Database
 from storage.repositories import presence
+from storage.repositories.enrolment import add_sites
+from tests.builders import a_company
 from tests.server.services.desk import Desk
 
 pytestmark = pytest.mark.integration
@@ -177,3 +181,21 @@ async def test_what_this_hub_committed_is_there_at_once(desk: Desk) -> None:
         boards.committed(await punches(desk, random.Random(7), 10))
         for site in desk.company.sites:
             assert shown(boards.feeds[site.site_id]) == await fresh(desk, site.site_id)
+
+
+async def test_a_site_that_nobody_knows_gets_no_board(desk: Desk) -> None:
+    async with boards_of(desk) as boards:
+        bell, *_ = await punches(desk, random.Random(9), 1)
+        boards.heard(msgspec.structs.replace(bell, site_id=uuid4()))
+        await settled(desk, boards)
+        assert boards.feeds.keys() == {site.site_id for site in desk.company.sites}
+
+
+async def test_a_new_site_gets_its_board_with_the_first_bell(desk: Desk) -> None:
+    async with boards_of(desk, poll_seconds=1_000) as boards:
+        (site,) = a_company(sites=1, people=0).sites
+        added = replace(site, name="A new one")
+        await add_sites(desk.owner, [added])
+        boards.heard(SiteChanges(site_id=added.site_id, epoch=uuid4(), after=0, changes=[], committed_at=desk.now))
+        await until(lambda: added.site_id in boards.feeds and boards.feeds[added.site_id].is_read)
+        assert desk.directory.sites[added.site_id].name == "A new one"
