@@ -40,6 +40,10 @@ def translated() -> Iterator[None]:
         asyncpg.ReadOnlySQLTransactionError,
         asyncpg.InvalidAuthorizationSpecificationError,
         asyncpg.CannotConnectNowError,
+        asyncpg.InvalidCatalogNameError,  # while a database is restored there is none of its name
+        asyncpg.ObjectNotInPrerequisiteStateError,
+        asyncpg.PostgresSystemError,
+        asyncpg.InternalServerError,
         asyncpg.ConnectionDoesNotExistError,
         asyncpg.InterfaceError,
     ) as error:

@@ -1,6 +1,6 @@
 """Who and where, in the memory of each hub: names for boards, search and answers without a query.
 
-Read again whenever the version in PostgreSQL rises, which the hub looks at once a second.
+Read again whenever the version in PostgreSQL is another, which the hub looks at once a second.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Directory:
     async def read(self, version: int) -> None:
         """Read everything, unless `version` is already here. Raises StorageError."""
         async with self._reading:
-            if version <= self.version:
+            if version == self.version:  # a lower one is news as well: a database that was restored
                 return
             async with self._database.transaction(snapshot=True) as connection:
                 sites = await people.sites(connection)

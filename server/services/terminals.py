@@ -129,3 +129,5 @@ class Terminals:
                 await self._read()
             except StorageError as error:
                 _log.warning("terminals could not be read", fault=type(error).__name__)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next look may succeed
+                _log.error("reading terminals failed", exc_info=error)

@@ -54,6 +54,8 @@ class Upkeep:
                 await self._tidy()
             except (StorageError, SecretsError) as error:
                 _log.warning("upkeep was put off", fault=type(error).__name__)
+            except Exception as error:  # noqa: BLE001 - keys must be renewed and months begun after any bug
+                _log.error("upkeep failed", exc_info=error)
             await asyncio.sleep(_INTERVAL_SECONDS)
 
     async def _tidy(self) -> None:

@@ -1,11 +1,17 @@
-"""Up to when a board is complete, where the record is ahead of the board."""
+"""Up to when a board is complete, where the record is ahead of the board; looks that go on whatever happened."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
 
+from server.services.boards import Boards
 from server.services.terminals import Terminals
+from server.telemetry.metrics import Metrics
+from storage.postgres import Connection, Database
 from storage.repositories import devices, presence
 from tests.server.services.desk import Desk
 
@@ -74,3 +80,56 @@ async def test_reports_of_another_epoch_do_not_count(desk: Desk) -> None:
     await report(desk)
     await terminals._read()
     assert terminals.completeness(desk.device.site_id).complete_to is None
+
+
+class Faulty(Database):
+    """The next connections meet a bug of somebody's, as many as `bugs` says."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database._pool, acquire_timeout_seconds=5)
+        self.bugs = 0
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        if self.bugs:
+            self.bugs -= 1
+            raise LookupError("not foreseen")
+        async with super().connection() as connection:
+            yield connection
+
+
+async def test_after_a_bug_the_next_look_is_taken(desk: Desk) -> None:
+    async with desk.database.connection() as connection:
+        epoch, _, _ = await presence.heads(connection)
+    faulty = Faulty(desk.database)
+    terminals = Terminals(
+        faulty, lambda: datetime.now(UTC), lambda _: (epoch, 0), silent_after_seconds=90, poll_interval_seconds=0.01
+    )
+    await terminals.start()
+    faulty.bugs = 2
+    await report(desk)
+    async with asyncio.timeout(10):
+        while terminals.completeness(desk.device.site_id).complete_to is None:
+            await asyncio.sleep(0.01)
+    await terminals.stop()
+    assert faulty.bugs == 0
+
+
+async def test_boards_are_looked_at_again_after_a_bug(desk: Desk) -> None:
+    faulty = Faulty(desk.database)
+    boards = Boards(
+        faulty,
+        desk.directory,
+        Metrics(version="1"),
+        resume_limit_changes=50,
+        hole_wait_seconds=0.01,
+        poll_interval_seconds=0.01,
+    )
+    await boards.start()
+    faulty.bugs = 2
+    await desk.settle(desk.punch())
+    async with asyncio.timeout(10):
+        while boards.position(desk.device.site_id)[1] < 1:
+            await asyncio.sleep(0.01)
+    await boards.stop()
+    assert faulty.bugs == 0
