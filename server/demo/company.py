@@ -22,7 +22,7 @@ _SITES: Final = (
 )
 """Name, time zone, employees and departments of each site."""
 _FIRST_NUMBER: Final = 1001
-_HIRED_DAYS_AGO: Final = 30  # so that what a terminal captured before the demo's first start finds its person
+_HIRED_DAYS_AGO: Final = 2_000  # so that what a terminal captured long before the first start finds its person
 
 
 class CompanyError(Exception):
@@ -110,6 +110,14 @@ def load_or_make_company(path: Path) -> Company:
         ) from None
 
 
+_KIOSKS: Final = (
+    (Use.SIMULATED, Use.TERMINAL, Use.SPARE),
+    (Use.SIMULATED, Use.SPARE),
+    (Use.SIMULATED,),
+)
+"""Each site has a kiosk that moves its board; the first, which its supervisor sees alone, one of every use."""
+
+
 def make_company() -> Company:
     """Three sites, eight departments, 240 employees and six kiosks, with names that never vary and fresh secrets."""
     sites: list[Site] = []
@@ -117,7 +125,7 @@ def make_company() -> Company:
     employees: list[Employee] = []
     devices: list[Device] = []
     names = iter(sample_names(sum(site[2] for site in _SITES)))
-    for site_name, time_zone, people, department_names in _SITES:
+    for (site_name, time_zone, people, department_names), kiosks in zip(_SITES, _KIOSKS, strict=True):
         site = Site(uuid4(), site_name, time_zone)
         at_site = [Department(uuid4(), site.site_id, name) for name in department_names]
         employees += [
@@ -133,10 +141,9 @@ def make_company() -> Company:
             )
             for index in range(people)
         ]
-        # Two kiosks a site: one that moves the board, and one for a person's terminal or for tests.
         devices += [
             Device(uuid4(), site.site_id, f"Terminal {number}", to_binary(secrets.token_bytes(32)), use)
-            for number, use in enumerate((Use.SIMULATED, Use.SPARE if sites else Use.TERMINAL), start=1)
+            for number, use in enumerate(kiosks, start=1)
         ]
         sites.append(site)
         departments += at_site
