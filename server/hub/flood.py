@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Final
@@ -26,4 +27,4 @@ class TokenBucket:
         if self._tokens >= 1:
             self._tokens -= 1
             return 0
-        return max(1, int((1 - self._tokens) / self._per_second * 1_000))
+        return math.ceil((1 - self._tokens) / self._per_second * 1_000)
