@@ -43,17 +43,17 @@ async def test_a_supervisor_sees_the_sites_of_their_scope(
 
 
 async def test_a_board_shows_its_own_people_wherever_they_are_and_no_one_elses(
-    demo: RunningDemo, supervisor: Connection, kiosk: Connection, journal: Journal, spare: DeviceKey
+    demo: RunningDemo, supervisor: Connection, other_kiosk: Connection, other_journal: Journal, other_spare: DeviceKey
 ) -> None:
     (home,) = demo.file.one_site_supervisor.site_ids or ()
-    assert home != spare.site_id, "the spare device stands outside this supervisor's scope"
+    assert home != other_spare.site_id, "the spare device stands outside this supervisor's scope"
     board = await supervisor.watch()
-    stranger, ours = demo.take_employee(spare.site_id), demo.take_employee(home)
+    stranger, ours = demo.take_employee(other_spare.site_id), demo.take_employee(home)
     begun = len(supervisor.received)
-    await recorded(kiosk, journal.punch(badge(stranger)))
-    await recorded(kiosk, journal.punch(badge(ours)))
+    await recorded(other_kiosk, other_journal.punch(badge(stranger)))
+    await recorded(other_kiosk, other_journal.punch(badge(ours)))
     await supervisor.wait_for(lambda: board.sites[home].people[ours.employee_id]["status"] == "in", 5)
-    assert board.sites[home].people[ours.employee_id]["at_site_id"] == spare.site_id
+    assert board.sites[home].people[ours.employee_id]["at_site_id"] == other_spare.site_id
     await supervisor.wait_for(lambda: board.heads >= 1, HEAD_SECONDS + 3)
     assert stranger.employee_id not in str(supervisor.received[begun:])
     assert not board.stale
