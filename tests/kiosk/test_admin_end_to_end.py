@@ -147,7 +147,10 @@ async def test_a_live_watch_goes_on_without_a_hole_when_its_connection_was_cut(
     assert {said["status"] for said in changed} == {"in"}
     assert {said["epoch"] for said in changed} == {complete["epoch"]}
     persons = [said for said in watch.said if said["event"] == "person"]
-    assert len(persons) == len(demo.file.employees), "resumed: the state came once"
+    lines = {(said["site_id"], said["employee_id"]) for said in persons}
+    assert len(persons) == len(lines), "resumed: the state came once"
+    # Whoever is in at another site stands on two boards.
+    assert {person for _, person in lines} == {person.employee_id for person in demo.file.employees}
 
 
 async def test_a_live_watch_puts_fresh_tokens_on_its_connection(
