@@ -155,6 +155,8 @@ def _run(program: Coroutine[None, None, None]) -> None:
             if not stopping:
                 stopping = True
                 task.cancel()
+                # Its tidying up goes by timeouts, which Python 3.11 lets end in CancelledError while a request is open.
+                loop.call_soon(task.uncancel)
 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, stop, number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -43,6 +44,8 @@ from storage.postgres import Database
 DISTRIBUTION = "attendance-system"
 _SWITCH_INTERVAL_SECONDS = 0.0005
 """How soon the loop gets the GIL back from a thread that opens seals; Python's own 5 ms would be felt on boards."""
+
+_STOP_SECONDS = 2.0
 
 _log = structlog.get_logger()
 
@@ -87,6 +90,8 @@ async def running_hub(settings: Settings) -> AsyncIterator[HubContext]:
             await context.ingest.drain(settings.drain_seconds)
             await connections.drain(settings.drain_seconds)
             _log.info("hub has drained", hub_id=context.hub_id)
+            # What is stopped now may hang on a PostgreSQL that says nothing; there is nothing left to wait for.
+            asyncio.get_running_loop().call_later(_STOP_SECONDS, context.database.terminate)
 
 
 async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[HubContext, Health]:

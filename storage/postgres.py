@@ -107,6 +107,10 @@ class Database:
                 async with connection.transaction():
                     yield connection
 
+    def terminate(self) -> None:
+        """Cut every connection now: whoever waits on one, be it for the end of a query given up, waits no longer."""
+        self._pool.terminate()
+
     async def close(self) -> None:
         """Close politely, then firmly: a hub that drains must not hang on one stuck query."""
         try:

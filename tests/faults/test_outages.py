@@ -10,6 +10,7 @@ import aiohttp
 import asyncpg
 import pytest
 
+from tests.conftest import StartHub
 from tests.contract.connection import connect_device, connect_person
 from tests.contract.journal import Journal, badge
 from tests.contract.primitives import Message, ago
@@ -26,6 +27,7 @@ pytestmark = pytest.mark.e2e
 LATE_SECONDS = 2.0
 TOLERANCE_SECONDS = 1.0
 CUTS = 12
+ENDING_SECONDS = 25.0
 
 
 async def status(url: str) -> int:
@@ -168,3 +170,18 @@ async def test_a_command_during_the_outage_fails_softly(demo: RunningDemo, sign_
         reply: Message = started.result() if done else await asyncio.wait_for(started, 20)
         assert reply["type"] == "punch.list.result" or reply["code"] in {"unavailable", "overloaded"}, reply
         await admin.result("punch.list", limit=5)
+
+
+async def test_a_hub_ends_in_order_though_its_database_is_silent(demo: RunningDemo, start_hub: StartHub) -> None:
+    """It waits for what it took as long as it may, sends its clients away with 3001, and is gone."""
+    hub = start_hub()
+    device = demo.file.spares[0]
+    async with connect_device(hub.ws_url, device) as kiosk:
+        journal = Journal.of(device, kiosk.welcome["device"])
+        with frozen(of_program(demo, "postgres")):
+            await kiosk.start("punch.record", **journal.punch(badge(demo.take_employee(device.site_id))).fields())
+            begun = time.monotonic()
+            hub.process.terminate()
+            assert await kiosk.closed(ENDING_SECONDS) == 3001
+            assert await asyncio.to_thread(hub.process.wait, ENDING_SECONDS) == 0
+            print(f"ended after {time.monotonic() - begun:.1f} s")
