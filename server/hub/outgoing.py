@@ -112,10 +112,13 @@ class Outgoing:
             return
         self._messages.append(message)
         self._bytes += len(message)
-        if self._bytes > self._max_bytes:
+        if self._bytes <= self._max_bytes:
+            self._flusher.add(self)
+        elif self._stuck_since is None:
+            # Told much at once (a board of many thousands), and not known to be slow: the bound is for those who are.
+            self.flush(force=True)
+        else:
             self._cut_off()
-            return
-        self._flusher.add(self)
 
     def wake(self) -> None:
         """Pushes are due."""

@@ -206,13 +206,29 @@ async def test_a_client_that_takes_little_by_little_stays(connect: Connect, cloc
 async def test_too_much_that_waits_is_cut_off_at_once(connect: Connect) -> None:
     client = connect()
     client.transport.stuck = BUSY
-    for _ in range(3):
+    client.outgoing.send(b"x" * 1_000_000)
+    await turns()
+    for _ in range(2):
         client.outgoing.send(b"x" * 1_000_000)
     assert not client.ended
     client.outgoing.send(b"x")
     assert client.ended == [CloseCode.SLOW]
     await turns()
     assert client.transport.written == []
+
+
+async def test_much_at_once_is_no_slowness(connect: Connect) -> None:
+    """A socket that took all it was given gets a board of any size."""
+    client = connect()
+    client.transport.fills_up = True
+    for _ in range(40):
+        client.outgoing.send(b'"' + b"x" * 200_000 + b'"')
+    await turns()
+    assert not client.ended
+    client.transport.stuck = 0
+    await until(lambda: sum(map(len, client.transport.written)) > 8_000_000)
+    assert sum(len(json.loads(frame)) for frame in client.transport.take_frames()) == 40
+    assert not client.ended
 
 
 async def test_a_ping_goes_past_the_queue(connect: Connect) -> None:
