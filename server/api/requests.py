@@ -60,6 +60,7 @@ async def read_json(request: web.Request, struct: type[_S], settings: Settings) 
     Raises:
         web.HTTPUnsupportedMediaType: it isn't `application/json`, which a foreign page's form can't send.
         web.HTTPRequestTimeout: it doesn't come in time.
+        web.HTTPBadRequest: the client went away before it was whole.
         Refused: malformed, invalid, too_large.
     """
     if request.content_type != "application/json":
@@ -88,6 +89,8 @@ async def _bounded(request: web.Request, settings: Settings) -> bytes:
                     raise Refused(ErrorCode.TOO_LARGE, "body")
     except TimeoutError:
         raise web.HTTPRequestTimeout from None
+    except ConnectionError:  # they hung up amid their body; nobody reads the answer
+        raise web.HTTPBadRequest from None
     return bytes(body)
 
 

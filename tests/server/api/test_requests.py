@@ -1,12 +1,15 @@
+import asyncio
 from ipaddress import ip_network
+from unittest import mock
 
 import pytest
-from aiohttp import web
+from aiohttp import StreamReader, web
 from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 
 from server.api.problems import language_of
-from server.api.requests import came_over_tls, check_origin, client_address
+from server.api.requests import came_over_tls, check_origin, client_address, read_json
+from server.api.sessions import LoginRequest
 from server.errors import Refused
 from server.settings import Settings, read_settings
 
@@ -92,3 +95,12 @@ def test_other_origins_are_refused(settings: Settings, origin: str) -> None:
 )
 def test_the_language_asked_for_first(header: str, language: str) -> None:
     assert language_of(a_request("192.0.2.1", ("Accept-Language", header))) == language
+
+
+async def test_who_hangs_up_amid_the_body_is_no_fault_of_ours(settings: Settings) -> None:
+    body = StreamReader(mock.Mock(), 2**16, loop=asyncio.get_running_loop())
+    body.feed_data(b'{"username":')
+    body.set_exception(ConnectionResetError())
+    request = make_mocked_request("POST", "/", headers={"Content-Type": "application/json"}, payload=body)
+    with pytest.raises(web.HTTPBadRequest):
+        await read_json(request, LoginRequest, settings)
