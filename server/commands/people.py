@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
+from itertools import islice
 from uuid import UUID
 
 from protocol.commands import DepartmentList, EmployeeGet, EmployeeList
@@ -20,7 +21,7 @@ from server.commands.cursors import make_cursor, read_cursor
 from server.errors import Refused
 from server.hub.connection import Connection
 from server.rules.permissions import Scope
-from server.services.directory import fold
+from server.services.directory import Position, fold
 from storage.models import Employee
 
 
@@ -39,23 +40,21 @@ async def list_employees(connection: Connection, command: EmployeeList) -> Emplo
     found: Iterable[Employee] = (
         directory.employees.values() if command.query is None else directory.search(command.query)
     )
-    matching = sorted(
-        (
-            employee
-            for employee in found
-            if sees(scope, employee)
-            and command.site_id in (None, employee.site_id)
-            and command.department_id in (None, employee.department_id)
-            and command.active in (None, employee.active)
-        ),
-        key=_position,
-    )
-    start = 0
+    after: Position | None = None
     if command.cursor is not None:
-        position = read_cursor(context.secrets, "employee", command.cursor, tuple[str, UUID])
-        start = bisect_right(matching, position, key=_position)
-    page = matching[start : start + command.limit]
-    more = start + command.limit < len(matching)
+        after = read_cursor(context.secrets, "employee", command.cursor, Position)
+    # Already in order, and read no further than the page: all of a large company would hold up everyone else.
+    matching = (
+        employee
+        for employee in found
+        if (after is None or directory.position(employee) > after)
+        and sees(scope, employee)
+        and command.site_id in (None, employee.site_id)
+        and command.department_id in (None, employee.department_id)
+        and command.active in (None, employee.active)
+    )
+    page = list(islice(matching, command.limit))
+    more = next(matching, None) is not None
     return EmployeeListResult(
         re=command.id,
         items=[
@@ -70,7 +69,7 @@ async def list_employees(connection: Connection, command: EmployeeList) -> Emplo
             )
             for employee in page
         ],
-        next_cursor=make_cursor(context.secrets, "employee", _position(page[-1])) if more else None,
+        next_cursor=make_cursor(context.secrets, "employee", directory.position(page[-1])) if more else None,
     )
 
 
@@ -126,7 +125,3 @@ async def list_departments(connection: Connection, command: DepartmentList) -> D
 def sees(scope: Scope, employee: Employee) -> bool:
     """Whether a scope has this person: by home site and department."""
     return scope.allows_site(employee.site_id) and scope.allows_department(employee.department_id)
-
-
-def _position(employee: Employee) -> tuple[str, UUID]:
-    return fold(employee.display_name), employee.employee_id

@@ -15,6 +15,9 @@ from storage.models import Department, Employee, Site
 from storage.postgres import Database
 from storage.repositories import people
 
+Position = tuple[str, UUID]
+"""A name without case and accents, and an id where names are alike."""
+
 
 class Directory:
     def __init__(self, database: Database) -> None:
@@ -24,6 +27,7 @@ class Directory:
         self.sites: dict[UUID, Site] = {}
         self.departments: dict[UUID, Department] = {}
         self.employees: dict[UUID, Employee] = {}
+        self._positions: dict[UUID, Position] = {}
         self._searchable: dict[UUID, str] = {}
 
     async def read(self, version: int) -> None:
@@ -37,12 +41,20 @@ class Directory:
                 employees = await people.employees(connection)
             self.sites = {site.site_id: site for site in sites}
             self.departments = {department.department_id: department for department in departments}
+            self._positions = {
+                employee.employee_id: (fold(employee.display_name), employee.employee_id) for employee in employees
+            }
+            employees.sort(key=self.position)
             self.employees = {employee.employee_id: employee for employee in employees}
             self._searchable = {
                 employee.employee_id: f"{fold(employee.display_name)} {fold(employee.employee_number)}"
                 for employee in employees
             }
             self.version = version
+
+    def position(self, employee: Employee) -> Position:
+        """Where a person stands in the order of names, in which `employees` and `search` give them."""
+        return self._positions[employee.employee_id]
 
     def name(self, employee_id: UUID) -> str:
         """A person's name; empty for someone made within the last second."""
