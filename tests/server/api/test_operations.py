@@ -73,7 +73,7 @@ async def test_a_database_that_takes_no_writes_is_not_ready(
     name = database_dsns.hub_a.rpartition("/")[2]
     connection = await asyncpg.connect(migrated_cluster_dsn)
     await connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
-    await connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
+    await connection.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1", name)
     await connection.close()
     assert switches.databases
     answer = await client.get("/ready")
