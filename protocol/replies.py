@@ -171,11 +171,14 @@ class PresenceHistoryResult(Reply, tag="presence.history.result", rename={"from_
 
 
 class RollcallResult(Reply, tag="rollcall.get.result", kw_only=True, frozen=True):
+    """Who is inside a site, in as many parts as their number needs; the others' `last` is false."""
+
     site_id: Id
     as_of: Time
     complete_to: Time | None
     silent_devices: list[SilentDevice]
     inside: list[Person]
+    last: bool = True
 
 
 class EmployeeItem(Struct, kw_only=True, frozen=True):

@@ -46,6 +46,7 @@ def translated() -> Iterator[None]:
         asyncpg.InternalServerError,
         asyncpg.ConnectionDoesNotExistError,
         asyncpg.InterfaceError,
+        asyncpg.InternalClientError,  # a connection that was cut amid a message
     ) as error:
         raise StorageUnavailable(type(error).__name__) from error
 

@@ -9,6 +9,8 @@ from functools import partial
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
+from msgspec import structs
+
 from kiosk.admin.boards import Board, Boards
 from kiosk.admin.faults import NotFound
 from kiosk.admin.hub_link import HubLink
@@ -89,6 +91,12 @@ async def rollcall(link: HubLink, options: argparse.Namespace, output: Output) -
     board = await site_named(link, options.site)
     zone = zone_of(board.time_zone)
     found = await link.ask(partial(RollcallGet, site_id=board.site_id), RollcallResult)
+    while not found.last:
+        match await link.next_event():
+            case Replied(reply=RollcallResult() as part):
+                found = structs.replace(part, inside=found.inside + part.inside)
+            case _:
+                pass
     if output.as_json:
         output.record(found)
         return

@@ -22,7 +22,7 @@ from protocol.codec import decode_hub_frame, encode
 from protocol.commands import Auth, Command
 from protocol.errors import ProtocolError
 from protocol.events import Hello
-from protocol.replies import Error, Message, PresenceState, Reply, Welcome
+from protocol.replies import Error, Message, PresenceState, Reply, RollcallResult, Welcome
 from protocol.signing import device_assertion
 from protocol.values import parse_time
 
@@ -79,7 +79,7 @@ class SignInRefused:
 
 @dataclass(frozen=True)
 class Replied:
-    """An answer. Parts of a listing come one by one; the command is done with `PresenceState.last`."""
+    """An answer. Parts of a listing come one by one; the command is done with the one that is `last`."""
 
     id: int
     command: Command
@@ -202,7 +202,7 @@ class Session:
             return Pushed(message)
         if message.re is None or (asked := self._asked.get(message.re)) is None:
             return None
-        if not isinstance(message, PresenceState) or message.last:
+        if not isinstance(message, PresenceState | RollcallResult) or message.last:
             del self._asked[message.re]
         if isinstance(message, Error):
             return Failed(message.re, asked[0], message)

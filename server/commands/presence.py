@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+from msgspec import structs
+
 from protocol.codec import encode
 from protocol.commands import PresenceHistory, PresenceUnwatch, PresenceWatch, RollcallGet
 from protocol.errors import ErrorCode, Invalid
@@ -18,7 +20,7 @@ from protocol.replies import (
 from protocol.values import format_time, parse_time
 from server.errors import Refused
 from server.hub.connection import Connection
-from server.hub.subscriptions import Watch
+from server.hub.subscriptions import Watch, runs_that_fit
 from server.rules.punches import EARLIEST
 from server.services.boards import SiteFeed
 from storage.repositories import presence
@@ -58,10 +60,11 @@ def stop_watching(connection: Connection) -> None:
 
 
 async def rollcall(connection: Connection, command: RollcallGet) -> RollcallResult:
+    """Who is inside, as of one moment; over the size of a part, in several."""
     context = connection.context
     feed = site_feed(connection, command.site_id)
     completeness = context.terminals.completeness(feed.site_id)
-    return RollcallResult(
+    everybody = RollcallResult(
         re=command.id,
         site_id=feed.site_id,
         as_of=format_time(context.clock()),
@@ -69,6 +72,10 @@ async def rollcall(connection: Connection, command: RollcallGet) -> RollcallResu
         silent_devices=completeness.silent,
         inside=context.switchboard.inside(feed, connection.caller.scope),
     )
+    *earlier, rest = runs_that_fit(everybody.inside, len(encode(structs.replace(everybody, inside=[]))))
+    for people in earlier:
+        connection.send(structs.replace(everybody, inside=people, last=False))
+    return structs.replace(everybody, inside=rest)
 
 
 async def history(connection: Connection, command: PresenceHistory) -> PresenceHistoryResult:

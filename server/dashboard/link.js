@@ -96,7 +96,7 @@ export class Link {
 
   /**
    * Sends a command and resolves with its answer. Rejects with CommandFailed.
-   * @param {(part: object) => void} [onPart] called in order for each `presence.state` part, the last included,
+   * @param {(part: object) => void} [onPart] called in order for each part of an answer that has parts, the last included,
    *   before anything that follows it in the same frame is looked at.
    */
   request(command, { onPart = null } = {}) {
@@ -158,9 +158,8 @@ export class Link {
   #answered(message) {
     const waiting = this.#waiting.get(message.re);
     if (!waiting) return; // an answer that came after its timeout, or `re: null`: nobody waits for it
-    const isPart = message.type === "presence.state";
-    if (isPart) waiting.onPart?.(message);
-    if (isPart && !message.last) return;
+    if (message.type !== "error") waiting.onPart?.(message);
+    if (message.last === false) return;
     this.#waiting.delete(message.re);
     this.#timers.clear(waiting.timer);
     if (message.type === "error") waiting.reject(new CommandFailed(message.code, message));

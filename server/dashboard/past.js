@@ -106,8 +106,11 @@ export class Past {
     const moved = lastMoveAt > (asked ?? 0) && age >= PastSettings.rollcall_after_change_ms;
     if (this.#link.state !== "up" || (age < PastSettings.rollcall_refresh_ms && !moved)) return;
     this.#rollcallAsked.set(site.site_id, this.#now());
-    this.#link.request({ type: "rollcall.get", site_id: site.site_id }).then(
-      (answer) => {
+    const inside = [];
+    const onPart = (part) => inside.push(...part.inside);
+    this.#link.request({ type: "rollcall.get", site_id: site.site_id }, { onPart }).then(
+      (last) => {
+        const answer = { ...last, inside };
         this.rollcalls.set(site.site_id, { answer, failed: false });
         this.#onChange();
       },

@@ -243,6 +243,11 @@ class Watch:
 _NOWHERE: Final = UUID(int=0)
 
 
+def runs_that_fit(people: list[Person], beside_bytes: int) -> list[list[Person]]:
+    """People in runs of which each fits a message with `beside_bytes` of other things; at least one run."""
+    return [chunk for chunk, _ in _chunks(people, _PART_ROOM_BYTES, beside_bytes)]
+
+
 def _chunks(people: list[Person], room: int, site_bytes: int) -> Iterable[tuple[list[Person], int]]:
     """People in runs that fit a part, with the bytes they and their site's own fields take.
 

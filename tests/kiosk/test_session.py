@@ -25,7 +25,7 @@ from kiosk.link.session import (
     SignInRefused,
     Welcomed,
 )
-from protocol.commands import HubStatus, PresenceWatch, TimeSync
+from protocol.commands import HubStatus, PresenceWatch, RollcallGet, TimeSync
 from protocol.errors import ErrorCode, ProtocolError
 
 NOW = "2026-11-24T07:58:00.000000Z"
@@ -127,6 +127,18 @@ def test_a_listing_is_done_with_its_last_part() -> None:
     session.receive(frame(part | {"last": True}), 30)
     assert [*waiting, session.waiting_since_ms] == [10, None]
     assert session.receive(frame(part), 40) == [], "nobody waits for it any more"
+
+
+def test_a_roll_call_in_parts_is_one_answer() -> None:
+    session = an_open_session()
+    site_id = uuid4()
+    asked = session.ask(partial(RollcallGet, site_id=site_id), 10)
+    part = {"type": "rollcall.get.result", "re": asked, "site_id": str(site_id), "as_of": NOW, "inside": []}
+    part |= {"complete_to": None, "silent_devices": []}
+    assert [type(event) for event in session.receive(frame(part | {"last": False}), 20)] == [Replied]
+    assert session.waiting_since_ms == 10
+    session.receive(frame(part), 30)
+    assert session.waiting_since_ms is None, "a hub that knows no parts says nothing of them"
 
 
 def test_one_frame_may_hold_everything_from_welcome_on() -> None:

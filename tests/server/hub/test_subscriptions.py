@@ -6,10 +6,11 @@ from uuid import UUID
 
 import pytest
 
-from protocol.replies import SilentDevice
+from protocol.codec import encode
+from protocol.replies import Person, SilentDevice
 from protocol.values import MAX_STATE_PART_BYTES, Status
 from server.errors import Refused
-from server.hub.subscriptions import Switchboard
+from server.hub.subscriptions import Switchboard, runs_that_fit
 from server.rules.permissions import EVERYTHING, Scope
 from server.services.directory import Directory
 from server.services.terminals import Terminals
@@ -152,3 +153,17 @@ def test_a_site_that_a_bell_named_before_it_was_read_is_not_there_yet(watched: l
     assert str(unread) not in [site["site_id"] for site in state["sites"]]
     with pytest.raises(Refused, match="not_found"):
         screen.ask(resume=False, site_ids=[unread])
+
+
+@pytest.mark.parametrize("number", [0, 1, 4_000])
+def test_people_come_in_runs_that_fit_a_message(number: int) -> None:
+    world = World(people=number)
+    everybody = world.switchboard.people(world.boards.feeds[HERE], EVERYTHING)
+    runs = runs_that_fit(everybody, 1_000)
+    assert [person for run in runs for person in run] == everybody
+    assert max(len(encode_all(run)) for run in runs) + 1_000 <= MAX_STATE_PART_BYTES
+    assert len(runs) > 1 or number < 4_000
+
+
+def encode_all(people: list[Person]) -> bytes:
+    return b",".join(map(encode, people))
