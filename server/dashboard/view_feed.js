@@ -8,6 +8,7 @@ export class FeedView {
   #attention;
   #shown = [];
   #rows = new Map();
+  #whole = false;
   #scene = null;
   #key = "";
 
@@ -35,7 +36,9 @@ export class FeedView {
     const says = { loading: "feed_loading", failed: "feed_failed", whole: "feed_empty" }[feedState];
     setText(note, language.say(says));
 
-    const fresh = this.#rows.size > 0;
+    // News is what comes after the past was read: until then a push may be here before what it follows.
+    const fresh = this.#whole && !turned;
+    this.#whole = feedState === "whole";
     arrange(byId("feed-lines"), this.#shown.map((line) => this.#row(line, scene, fresh)));
     const kept = new Set(this.#shown.map((line) => line.key));
     for (const rowKey of this.#rows.keys()) if (!kept.has(rowKey)) this.#rows.delete(rowKey);

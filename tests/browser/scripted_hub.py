@@ -48,6 +48,7 @@ class ScriptedHub:
     silent_devices: Sequence[Message] = ()
     signed_in: bool = True
     away: bool = False
+    slow_feed: bool = False
     asked: list[Message] = field(default_factory=list)
     offset: int = 10
     socket: WebSocketRoute | None = None
@@ -82,6 +83,16 @@ class ScriptedHub:
         self.send({"type": "presence.changed", **stream, "from": start, "people": list(people), "removed": []})
         self.head()
 
+    def tell_the_past(self, *people: Message) -> None:
+        """The answer that a `slow_feed` kept back: these came in, when their line says."""
+        asked = next(command for command in self.asked if command["type"] == "punch.list")
+        items = [
+            {**person, "site_id": SITE, "kind": "in", "outcome": "recorded", "reason": None}
+            | {"occurred_at": person["since"], "recorded_at": person["since"]}
+            for person in people
+        ]
+        self.send({"type": "punch.list.result", "re": asked["id"], "items": items, "next_cursor": None})
+
     def head(self) -> None:
         self.send(
             {"type": "presence.head", "site_id": SITE, "epoch": EPOCH, "offset": self.offset, **self._completeness()}
@@ -93,6 +104,8 @@ class ScriptedHub:
     def _received(self, command: Message) -> None:
         self.asked.append(command)
         kind = str(command["type"])
+        if kind == "punch.list" and self.slow_feed:
+            return
         answer = self._answer(kind)
         self.send({"type": f"{kind}.result", **answer, "re": command["id"]})
 

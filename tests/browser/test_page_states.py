@@ -179,6 +179,21 @@ async def test_the_feed_waits_while_it_is_read(opened: Opened) -> None:
     await expect(lines.last).to_have_text(re.compile(r"^\d\d:\d\dPersona 0001 came in$"))
 
 
+async def test_the_past_is_no_news_even_when_a_push_comes_before_it(opened: Opened) -> None:
+    people = [a_person(number, status="out", since=None) for number in range(1, 6)]
+    hub = ScriptedHub(people=people, slow_feed=True)
+    page = await opened(hub)
+    hub.change(a_person(1, since=minutes_ago(0)))
+    lines, news = page.locator(".feed-line"), page.locator(".feed-line.new")
+    await expect(lines).to_have_count(1)
+    hub.tell_the_past(*(a_person(number, since=minutes_ago(number)) for number in range(2, 5)))
+    await expect(lines).to_have_count(4)
+    await expect(news).to_have_count(0)
+    hub.change(a_person(5, since=minutes_ago(0)))
+    await expect(news).to_have_count(1)
+    await expect(news).to_contain_text("Persona 0005")
+
+
 async def test_names_are_text_whatever_is_in_them(opened: Opened) -> None:
     name = "<img src=x onerror=\"document.title='owned'\"><b>Ana</b> &amp; {name}"
     hub = ScriptedHub(people=[a_person(1, display_name=name, status="out", since=None)])
