@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import getpass
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -83,12 +84,27 @@ def _secret(prompt: str, *, from_stdin: bool) -> str:
     if from_stdin:
         line = sys.stdin.readline()
     elif sys.stdin.isatty():
-        line = getpass.getpass(prompt)
+        line = _asked(prompt)
     else:
         raise UsageFault("standard input is no terminal: use --password-stdin")
     if not (secret := line.rstrip("\r\n")):
         raise UsageFault("standard input holds no such line")
     return secret
+
+
+def _asked(prompt: str) -> str:
+    # The loop's own handler of Ctrl-C would wait for a loop that waits for this line.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return getpass.getpass(prompt)
+    except EOFError:
+        sys.stderr.write("\n")
+        return ""
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        raise
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 if __name__ == "__main__":
