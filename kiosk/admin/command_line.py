@@ -109,7 +109,10 @@ def _limit(listing: argparse.ArgumentParser, default: int | None) -> None:
 
 
 def _hub(text: str) -> str:
-    websocket_url(text)
+    try:
+        websocket_url(text)
+    except ValueError as fault:
+        raise argparse.ArgumentTypeError(str(fault)) from None
     return text
 
 

@@ -128,7 +128,7 @@ class Lettering(Widget):
         sizes = range(self.size_wanted, self._least - 1, -1)
         return next((size for size in sizes if columns(self.text, size) <= width), 0)
 
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's signature
         return lines(self._size_for(width)) or 1
 
     def render(self) -> Content:
