@@ -45,6 +45,8 @@ class HubProcess:
     """One `attendance-hub` child. Its standard error goes to a file whose tail explains a failure."""
 
     def __init__(self, arguments: list[str], log: Path, environment: dict[str, str] | None = None) -> None:
+        # The kernel takes the end of the thread that started a child for the end of its parent.
+        assert threading.current_thread() is threading.main_thread(), "start hubs from the main thread"
         self.log = log
         self._sink: IO[bytes] = log.open("ab")
         self.process = subprocess.Popen(
@@ -181,9 +183,14 @@ class RunningDemo:
 
     def start_hub(self, port: int | None = None) -> ServingHub:
         """Another hub on the demo's PostgreSQL and Valkey, ready to be used."""
+        hub = self.begin_hub(port)
+        hub.wait_ready()
+        return hub
+
+    def begin_hub(self, port: int | None = None) -> ServingHub:
+        """Another hub that isn't ready yet: wait for it, in a thread where others go on meanwhile."""
         hub = ServingHub(self.hub_environment, self.root / f"hub-{len(self._hubs) + 2}.log", port)
         self._hubs.append(hub)
-        hub.wait_ready()
         return hub
 
     def take_employee(self, site_id: str | None = None) -> Employee:

@@ -246,7 +246,7 @@ async def test_it_says_that_it_is_stale_and_resumes_without_a_hole(
 ) -> None:
     """The page is on a hub of its own, which is killed; meanwhile people punch on the other; then it is back."""
     before, during, again = (demo.take_employee(terminal.site_id) for _ in range(3))
-    hub = await asyncio.to_thread(start_hub)
+    hub = start_hub()
     context = await browser.new_context(locale="en-GB", reduced_motion="reduce")
     page = await context.new_page()
     account, device = watched(demo)

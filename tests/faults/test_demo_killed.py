@@ -33,7 +33,7 @@ async def gone(demo: RunningDemo) -> None:
 
 
 async def test_a_killed_demo_loses_nothing_and_leaves_nothing(start_demo: StartDemo) -> None:
-    demo = await asyncio.to_thread(start_demo, 0)
+    demo = start_demo(0)
     before, files = demo.file, {name: (demo.data / name).read_bytes() for name in ("demo.json", "hub.env")}
     seed = int(time.time())
     print(f"seed {seed}")
@@ -54,7 +54,7 @@ async def test_a_killed_demo_loses_nothing_and_leaves_nothing(start_demo: StartD
             await asyncio.sleep(dice.uniform(0.3, 0.8))
             demo.process.kill()
             await gone(demo)
-            await asyncio.to_thread(demo._start, 0)
+            demo._start(0)
 
     async with asyncio.timeout(180), asyncio.TaskGroup() as group:
         group.create_task(kill())
@@ -97,7 +97,7 @@ def server_of(demo: RunningDemo, program: str) -> int | None:
 
 async def test_a_server_that_was_killed_is_started_again(start_demo: StartDemo) -> None:
     """The hub lives on without Valkey, and without PostgreSQL until it is back; nothing answered is lost."""
-    demo = await asyncio.to_thread(start_demo, 0)
+    demo = start_demo(0)
     device = demo.file.spares[0]
     async with connect_device(demo.ws_url, device) as kiosk:
         journal = Journal.of(device, kiosk.welcome["device"])
