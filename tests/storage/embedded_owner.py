@@ -7,11 +7,20 @@ import asyncio
 import json
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import asyncpg
 
 from storage.embedded import EmbeddedPostgres, EmbeddedServerError, EmbeddedValkey
+
+
+async def rehearse() -> None:
+    """Start, use and end both servers once: what they import late is imported then."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        async with EmbeddedPostgres(folder / "postgres") as postgres, EmbeddedValkey(folder / "valkey"):
+            await (await asyncpg.connect(postgres.superuser_dsn)).close()
 
 
 async def own(folder: Path) -> None:
@@ -31,7 +40,8 @@ async def own(folder: Path) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) > 2:
-        # Everything is imported by now: the other user needs no way to this interpreter's files.
+        # The interpreter may lie below a private folder of root's, where the other user could import nothing.
+        asyncio.run(rehearse())
         uid = int(sys.argv[2])
         os.setgroups([])
         os.setgid(uid)
