@@ -35,7 +35,7 @@ from server.services.preparation import Preparation
 from server.services.terminals import Terminals
 from server.services.tokens import AccessTokens
 from server.services.upkeep import Upkeep
-from server.settings import Settings
+from server.settings import Settings, SettingsError
 from server.telemetry.health import OK, Health
 from server.telemetry.metrics import Metrics
 from storage.live_channel import LiveChannel
@@ -81,7 +81,7 @@ async def running_hub(settings: Settings) -> AsyncIterator[HubContext]:
         stack.push_async_callback(runner.cleanup)
         connections.start()
         stack.push_async_callback(connections.stop)
-        await web.TCPSite(runner, settings.host, settings.port).start()
+        await _listen(runner, settings)
         _log.info("hub is up", hub_id=context.hub_id, host=settings.host, port=settings.port, version=context.version)
         try:
             yield context
@@ -92,6 +92,16 @@ async def running_hub(settings: Settings) -> AsyncIterator[HubContext]:
             _log.info("hub has drained", hub_id=context.hub_id)
             # What is stopped now may hang on a PostgreSQL that says nothing; there is nothing left to wait for.
             asyncio.get_running_loop().call_later(_STOP_SECONDS, context.database.terminate)
+
+
+async def _listen(runner: web.AppRunner, settings: Settings) -> None:
+    """Raises SettingsError where the address can't be had."""
+    try:
+        await web.TCPSite(runner, settings.host, settings.port).start()
+    except OSError as error:
+        raise SettingsError(
+            [f"can't listen where ATTENDANCE_HOST and ATTENDANCE_PORT say: {error.strerror or error}"]
+        ) from error
 
 
 async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[HubContext, Health]:

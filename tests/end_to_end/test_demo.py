@@ -152,3 +152,11 @@ def test_a_taken_port_is_named_in_one_line_and_nothing_stays(demo: RunningDemo, 
 def test_standard_output_of_the_demo_is_json(demo: RunningDemo) -> None:
     assert [json.loads(line) for line in demo.process.stdout] == [demo.ready_line]
     assert os.getpid() != demo.ready_line["pid"] == demo.process.process.pid
+
+
+def test_a_hub_on_a_taken_port_says_so_in_a_sentence(demo: RunningDemo) -> None:
+    hub = demo.begin_hub(demo.port)
+    assert hub.process.wait(30) == 1
+    last = hub.tail().splitlines()[-1]
+    assert last.startswith("attendance-hub serve: settings: can't listen where ATTENDANCE_HOST and ATTENDANCE_PORT say")
+    assert "address already in use" in last
