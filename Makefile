@@ -25,7 +25,7 @@ STAMP := $(VENV)/.installed-$(shell cat $(LOCKS) | cksum | cut -d ' ' -f 1)
 TIMED = started=$$(date +%s); status=0; $(1) || status=$$?; \
 	echo "$(2): $$(( $$(date +%s) - started )) s"; exit $$status
 
-.PHONY: help setup dev demo kiosk admin test tests-unit tests-integration tests-e2e format lint lock
+.PHONY: help setup dev demo kiosk admin test tests-unit tests-integration tests-e2e bench format lint lock
 
 help: ## Say what there is
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +75,10 @@ tests-e2e: setup ## Tests of the whole: demo, hubs, browser, terminal, faults
 	@browser=$$($(BIN)/python tests/browser/find.py) || exit 1; \
 	export ATTENDANCE_BROWSER="$$browser"; $(call TIMED,$(BIN)/pytest -m e2e $(ARGS),tests-e2e)
 
+bench: setup ## How fast it is, beside what else one would pick; writes README.md (ARGS='--parts fan-out --rounds 1')
+	@$(UV_INSTALL) --no-deps --require-hashes -r .locks/bench.txt
+	@$(call TIMED,$(BIN)/python -m tests.benchmarks $(ARGS),bench)
+
 format: setup ## Bring the code into its one form
 	@$(BIN)/ruff check --quiet --fix-only . && $(BIN)/ruff format .
 
@@ -83,6 +87,6 @@ lint: setup ## Form, lint rules, types and import contracts
 		&& $(BIN)/lint-imports --no-logo; },lint)
 
 lock: setup ## Resolve the locks anew from pyproject.toml
-	@for use in server kiosk dev; do UV_PYTHON_DOWNLOADS=never $(UV) pip compile --quiet --universal \
+	@for use in server kiosk dev bench; do UV_PYTHON_DOWNLOADS=never $(UV) pip compile --quiet --universal \
 		--generate-hashes --no-emit-index-url --python-version 3.11 --extra $$use pyproject.toml \
-		-o .locks/$$use.txt || exit 1; done; echo "lock: .locks/server.txt, .locks/kiosk.txt, .locks/dev.txt"
+		-o .locks/$$use.txt || exit 1; done; echo "lock: .locks/server.txt, .locks/kiosk.txt, .locks/dev.txt, .locks/bench.txt"
