@@ -48,6 +48,19 @@ class Envelope(NamedTuple):
     fields: dict[str, Any]
 
 
+def build_decoders(*kinds: Any) -> None:
+    """Have msgspec learn now, on the importing thread, what it would learn at the first conversion into each kind.
+
+    msgspec 0.22 keeps that on the class without a lock: two threads that convert first at the same time crash the
+    process (segmentation fault). Whoever converts into types of its own on threads calls this at import.
+    """
+    for kind in kinds:
+        msgspec.json.Decoder(kind)
+
+
+build_decoders(AnyCommand, AnyMessage, Punch)
+
+
 def read_envelope(text: str) -> Envelope:
     """Read a client's frame as far as `type` and `id`; raises Malformed."""
     fields = loads(text)

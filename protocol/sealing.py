@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
 from protocol import SUBPROTOCOL
-from protocol.codec import loads
+from protocol.codec import build_decoders, loads
 from protocol.errors import Malformed
 
 PLAINTEXT_BYTES: Final = 128
@@ -47,6 +47,7 @@ class NumberCredential(msgspec.Struct, kw_only=True, frozen=True):
 
 
 Credential = BadgeCredential | NumberCredential
+build_decoders(BadgeCredential, NumberCredential)
 
 
 def seal(credential: Credential, key: X25519PublicKey, *, device_id: UUID, log_id: UUID, seq: int) -> bytes:
