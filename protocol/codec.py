@@ -48,7 +48,7 @@ class Envelope(NamedTuple):
     fields: dict[str, Any]
 
 
-def build_decoders(*kinds: Any) -> None:
+def build_decoders(*kinds: object) -> None:
     """Have msgspec learn now, on the importing thread, what it would learn at the first conversion into each kind.
 
     msgspec 0.22 keeps that on the class without a lock: two threads that convert first at the same time crash the

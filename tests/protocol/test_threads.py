@@ -39,5 +39,5 @@ for _ in range({rounds}):
 
 def test_several_threads_may_be_the_first_to_read() -> None:
     command = [sys.executable, "-c", RACE.format(rounds=ROUNDS), encode(A_PUNCH).decode(), '{"badge":"04A1B2C3"}']
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == 0, ended.stderr[-2_000:]
