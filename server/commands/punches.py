@@ -33,7 +33,7 @@ async def record(connection: Connection, command: PunchRecord) -> None:
         command,
         device_id=kiosk.device_id,
         site_id=kiosk.state.site_id,
-        key=kiosk.key,
+        public_key=kiosk.public_key,
         received_at=context.clock(),
         respond=_responder(connection, command.id),
     )

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from protocol.replies import DeviceState
 from protocol.values import Role
 from server.rules.permissions import NOTHING, Scope
@@ -16,10 +14,10 @@ from server.services.accounts import Session
 
 @dataclass(slots=True)
 class Kiosk:
-    """A terminal. `state` is what it was last told of itself."""
+    """A terminal with its raw Ed25519 key. `state` is what it was last told of itself."""
 
     device_id: UUID
-    key: Ed25519PublicKey
+    public_key: bytes
     state: DeviceState
     scope: Scope = NOTHING
 

@@ -6,8 +6,6 @@ import secrets
 from typing import assert_never
 from uuid import UUID
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from protocol import replies
 from protocol.codec import decode_command, read_envelope
 from protocol.commands import Auth
@@ -92,7 +90,7 @@ async def _kiosk(context: HubContext, token: str, nonce: str) -> Kiosk:
     if device.status is not DeviceStatus.REVOKED:
         await context.kiosks.welcomed(device.device_id)
     state = await context.kiosks.state(device)
-    return Kiosk(device.device_id, Ed25519PublicKey.from_public_bytes(device.public_key), state)
+    return Kiosk(device.device_id, device.public_key, state)
 
 
 def welcome(context: HubContext, caller: Caller, *, re: int, connection_id: UUID) -> replies.Welcome:

@@ -20,7 +20,6 @@ from typing import Final, Protocol
 from uuid import UUID
 
 import structlog
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from protocol.commands import PunchRecord
 from protocol.errors import ErrorCode
@@ -54,7 +53,7 @@ class BoardBell(Protocol):
 @dataclass(slots=True, eq=False)
 class _Waiting:
     device_id: UUID
-    key: Ed25519PublicKey
+    public_key: bytes
     record: PunchRecord
     received_at: datetime
     respond: Respond
@@ -145,7 +144,7 @@ class Ingest:
         *,
         device_id: UUID,
         site_id: UUID,
-        key: Ed25519PublicKey,
+        public_key: bytes,
         received_at: datetime,
         respond: Respond,
     ) -> None:
@@ -153,7 +152,7 @@ class Ingest:
         if self.depth >= self._queue_max:
             raise Refused(ErrorCode.OVERLOADED, "ingest queue", retry_after_ms=_OVERLOADED_RETRY_MS)
         shard = self._shards[site_id.int % len(self._shards)]
-        waiting = _Waiting(device_id, key, record, received_at, respond, shard)
+        waiting = _Waiting(device_id, public_key, record, received_at, respond, shard)
         shard.lines.setdefault(device_id, deque()).append(waiting)
         self._unprepared.append(waiting)
         self._unprepared_wake.set()
@@ -188,7 +187,7 @@ class Ingest:
     def _prepare_some(self, some: Sequence[_Waiting]) -> None:
         for waiting in some:
             try:
-                waiting.result = self._preparation.prepare(waiting.record, waiting.device_id, waiting.key)
+                waiting.result = self._preparation.prepare(waiting.record, waiting.device_id, waiting.public_key)
             except Exception as error:  # noqa: BLE001 - one punch's fault, whatever it is, is that punch's answer
                 waiting.result = error
 

@@ -10,16 +10,15 @@ import re
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from protocol.codec import decode_punch
 from protocol.commands import Punch, PunchRecord
 from protocol.errors import ErrorCode, Invalid
 from protocol.sealing import BadgeCredential, NumberCredential, SealBroken, open_sealed
-from protocol.signing import is_signed_by, punch_digest, sealed_digest
+from protocol.signing import sealed_digest, signed_bytes
 from protocol.values import Reason, from_binary
 from server.errors import Refused
 from server.secrets.provider import SecretsProvider, SecretsUnavailable
+from server.services.signatures import is_signature
 from storage.models import PunchKey
 
 
@@ -77,25 +76,27 @@ class Preparation:
         self._badge_pattern = badge_pattern
         self._number_pattern = number_pattern
 
-    def prepare(self, record: PunchRecord, device_id: UUID, key: Ed25519PublicKey) -> Prepared:
-        """Raises Invalid for what is not well-formed or not rightly signed, Refused(forbidden) for a foreign device."""
+    def prepare(self, record: PunchRecord, device_id: UUID, public_key: bytes) -> Prepared:
+        """Check a device's punch by its raw Ed25519 key.
+
+        Raises Invalid for what is not well-formed or not rightly signed, Refused(forbidden) for a foreign device.
+        """
         punch = decode_punch(record.punch)
         if punch.device_id != device_id:
             raise Refused(ErrorCode.FORBIDDEN, "another device's punch")
-        if not is_signed_by(key, record.punch, record.signature):
+        signed = signed_bytes(record.punch)
+        signature = _bytes("signature", record.signature)
+        if not is_signature(signature, signed, public_key):
             raise Invalid("signature", "is not this device's over `punch`")
-        try:
-            sealed = from_binary(record.sealed)
-        except ValueError as fault:
-            raise Invalid("sealed", str(fault)) from None
+        sealed = _bytes("sealed", record.sealed)
         if sealed_digest(sealed) != punch.sealed_sha256:
             raise Invalid("sealed", "does not match `sealed_sha256`")
         return Prepared(
             punch=punch,
             text=record.punch,
-            digest=from_binary(punch_digest(record.punch)),
+            digest=hashlib.sha256(signed).digest(),
             previous=None if punch.previous is None else from_binary(punch.previous),
-            signature=from_binary(record.signature),
+            signature=signature,
             sealed=sealed,
             after_loss=record.after_loss,
             opened=self._open(punch, sealed),
@@ -120,6 +121,13 @@ class Preparation:
             return Unreadable(Reason.SEAL_BROKEN)
         except SecretsUnavailable:
             return Unreadable(Reason.SEAL_UNAVAILABLE)
+
+
+def _bytes(field_name: str, text: str) -> bytes:
+    try:
+        return from_binary(text)
+    except ValueError as fault:
+        raise Invalid(field_name, str(fault)) from None
 
 
 def badge_place(device_id: UUID, punch_id: UUID) -> bytes:

@@ -76,7 +76,7 @@ class Desk:
         self, record: PunchRecord, device: ADevice | None = None, pin: PinVerdict | None = None
     ) -> Submission:
         device = device or self.device
-        prepared = a_preparation(self.secrets).prepare(record, device.device_id, device.key.public_key())
+        prepared = a_preparation(self.secrets).prepare(record, device.device_id, device.row.public_key)
         return Submission(prepared, pin, datetime.now(UTC))
 
     async def record(self, *records: PunchRecord, device: ADevice | None = None) -> list[Answer]:

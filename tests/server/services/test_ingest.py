@@ -65,7 +65,7 @@ class Counter:
             record,
             device_id=device.device_id,
             site_id=device.site_id,
-            key=device.key.public_key(),
+            public_key=device.row.public_key,
             received_at=datetime.now(UTC),
             respond=instead or respond,
         )
