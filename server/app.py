@@ -37,7 +37,7 @@ from server.services.tokens import AccessTokens
 from server.services.upkeep import Upkeep
 from server.settings import Settings, SettingsError
 from server.telemetry.health import OK, Health
-from server.telemetry.metrics import Metrics
+from server.telemetry.metrics import Healed, Metrics
 from storage.live_channel import LiveChannel
 from storage.postgres import Database
 
@@ -140,7 +140,16 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[HubContext,
     stack.push_async_callback(boards.stop)
     await terminals.start()
     stack.push_async_callback(terminals.stop)
-    live_channel = LiveChannel(settings.redis_url, on_changes=boards.heard, on_gap=boards.look)
+    live_channel = LiveChannel(
+        settings.redis_url,
+        on_changes=boards.heard,
+        on_gap=lambda: boards.look(Healed.RECONNECT),
+        on_loss=metrics.bell_lost,
+        connect_timeout_seconds=settings.redis_connect_timeout_seconds,
+        publish_timeout_seconds=settings.redis_publish_timeout_seconds,
+        retry_seconds=settings.redis_retry_ms / 1_000,
+        health_check_seconds=settings.redis_probe_seconds,
+    )
     await live_channel.start()
     stack.push_async_callback(live_channel.stop)
     bell = Bell(boards, live_channel)

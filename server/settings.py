@@ -63,6 +63,10 @@ class Settings:
         default="", repr=False
     )
     drain_seconds: Annotated[float, Means("how long a stopping hub finishes what it accepted", 0, 300)] = 10.0
+    drain_batch_connections: Annotated[int, Means("connections that a stopping hub sends away at once", 1, 10_000)] = (
+        100
+    )
+    drain_pause_ms: Annotated[int, Means("between two such batches, half of it more or less", 0, 10_000)] = 50
 
     # Connections
     max_in_flight: Annotated[int, Means("commands of one connection that may wait for their answer", 1, 1_024)] = 64
@@ -98,6 +102,14 @@ class Settings:
     heads_poll_interval_ms: Annotated[int, Means("between two looks at PostgreSQL for missed bells", 50, 2_000)] = 1_000
     hole_wait_ms: Annotated[int, Means("a hole may be filled by a late bell, before PostgreSQL is read", 0, 2_000)] = 50
     resume_limit_changes: Annotated[int, Means("changes a client may have missed and still resume", 1, 100_000)] = 1_000
+
+    # Redis
+    redis_connect_timeout_seconds: Annotated[float, Means("to connect and subscribe", 0.1, 60)] = 2.0
+    redis_publish_timeout_seconds: Annotated[float, Means("to ring; beyond, other hubs read the log", 0.1, 60)] = 1.0
+    redis_retry_ms: Annotated[int, Means("until a lost connection is made anew", 10, 60_000)] = 500
+    redis_probe_seconds: Annotated[
+        float, Means("of silence before our own ping, and again for its answer", 0.1, 60)
+    ] = 5.0
 
     # PostgreSQL
     postgres_pool_min_connections: Annotated[int, Means("connections kept open", 1, 200)] = 4

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from typing import Final
 
 import msgspec
@@ -23,6 +24,18 @@ _ENCODER: Final = msgspec.json.Encoder()
 _DECODER: Final = msgspec.json.Decoder(SiteChanges)
 
 
+class Loss(StrEnum):
+    """How a listening connection was lost."""
+
+    CLOSED = "closed"
+    SILENT = "silent"
+    """Nothing came back, not even what our own ping asks for."""
+
+
+class _SilentError(RedisConnectionError):
+    """No answer to our own ping."""
+
+
 class LiveChannel:
     """Publishes and hears changes; never raises towards its user for a Redis that is away."""
 
@@ -32,13 +45,17 @@ class LiveChannel:
         *,
         on_changes: Callable[[SiteChanges], None],
         on_gap: Callable[[], None],
+        on_loss: Callable[[Loss], None] = lambda _: None,
         connect_timeout_seconds: float = 2,
         publish_timeout_seconds: float = 1,
         retry_seconds: float = 0.5,
-        health_check_seconds: int = 5,
+        health_check_seconds: float = 5,
     ) -> None:
+        """`on_gap` is called when the listening begins, each time; `on_loss` when it ends by itself."""
         self._on_changes = on_changes
         self._on_gap = on_gap
+        self._on_loss = on_loss
+        self._connect_timeout_seconds = connect_timeout_seconds
         self._retry_seconds = retry_seconds
         self._health_check_seconds = health_check_seconds
         self._publisher = redis.from_url(
@@ -77,22 +94,25 @@ class LiveChannel:
         while True:
             try:
                 await self._hear()
-            except (RedisError, OSError, TimeoutError):
-                pass
+            except (RedisError, OSError, TimeoutError) as fault:
+                if self.listening:
+                    self._on_loss(Loss.SILENT if isinstance(fault, _SilentError) else Loss.CLOSED)
             finally:
                 self.listening = False
             await asyncio.sleep(self._retry_seconds)
 
     async def _hear(self) -> None:
         async with self._listener.pubsub() as subscription:
-            await subscription.psubscribe(f"{_PREFIX}*")
+            # The listener's own reads have no limit: a server that takes connections and says nothing must not hold us.
+            async with asyncio.timeout(self._connect_timeout_seconds):
+                await subscription.psubscribe(f"{_PREFIX}*")
             probing = False
             while True:
                 message = await subscription.get_message(timeout=self._health_check_seconds)
                 if message is None:
                     # Own probe: a connection on which nothing comes back, not even our ping, is dead.
                     if probing:
-                        raise RedisConnectionError("no answer to a ping")
+                        raise _SilentError("no answer to a ping")
                     await subscription.ping()
                     probing = True
                     continue

@@ -22,7 +22,7 @@ from server.errors import Refused
 from server.hub.connection import Connection
 from server.hub.subscriptions import Watch, runs_that_fit
 from server.rules.punches import EARLIEST
-from server.services.boards import SiteFeed
+from server.services.site_feed import SiteFeed
 from storage.repositories import presence
 
 MAX_HISTORY_POINTS: Final = 1_500

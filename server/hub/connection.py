@@ -90,6 +90,10 @@ class Connection:
         return self._caller is not None
 
     @property
+    def is_kiosk(self) -> bool:
+        return isinstance(self._caller, Kiosk)
+
+    @property
     def caller(self) -> Caller:
         if self._caller is None:
             raise RuntimeError("nobody is welcomed yet")

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Awaitable, Callable
-from typing import Final
 from uuid import UUID
 
 import structlog
@@ -18,10 +17,6 @@ from server.hub.context import HubContext
 from server.secrets.provider import SecretsError
 from storage.errors import StorageError
 
-_DRAIN_BATCH: Final = 100
-"""Connections that are sent away together; between two batches the loop and the other hubs get air."""
-_DRAIN_PAUSE_SECONDS: Final = 0.05
-
 _log = structlog.get_logger()
 
 
@@ -31,6 +26,7 @@ class Connections:
         self._live: dict[Connection, None] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._none_left = asyncio.Event()
+        self._epoch = context.boards.epoch
 
     def start(self) -> None:
         settings = self._context.settings
@@ -61,17 +57,21 @@ class Connections:
                 self._none_left.set()
 
     async def drain(self, seconds: float) -> None:
-        """Send everyone away with 3001, in batches in random order, and wait for them to go."""
-        leaving = list(self._live)
-        random.shuffle(leaving)
-        for start in range(0, len(leaving), _DRAIN_BATCH):
-            for connection in leaving[start : start + _DRAIN_BATCH]:
-                connection.end(CloseCode.DRAINING)
-            await asyncio.sleep(_DRAIN_PAUSE_SECONDS)
+        """Send everyone away with 3001 and wait for them to go."""
+        await self._send_away(list(self._live), CloseCode.DRAINING)
         if self._live:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await self._none_left.wait()
+
+    async def _send_away(self, leaving: list[Connection], code: CloseCode) -> None:
+        """Close in batches, in random order and with jitter: between two the loop and the other hubs get air."""
+        settings = self._context.settings
+        random.shuffle(leaving)
+        for start in range(0, len(leaving), settings.drain_batch_connections):
+            for connection in leaving[start : start + settings.drain_batch_connections]:
+                connection.end(code)
+            await asyncio.sleep(settings.drain_pause_ms / 1_000 * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
 
     def by_role(self) -> dict[str, int]:
         """How many are welcomed, by role."""
@@ -97,6 +97,11 @@ class Connections:
             connection.follow_session(sessions.get(session_id))
 
     async def _follow_devices(self) -> None:
+        if (epoch := self._context.boards.epoch) != self._epoch:
+            # The database was restored or failed over: kiosks hand in again what it lacks, from their welcome on.
+            self._epoch = epoch
+            await self._send_away([one for one in self._live if one.is_kiosk], CloseCode.RESYNC)
+            return
         kiosks: dict[UUID, list[tuple[Connection, Kiosk]]] = {}
         for connection in self._live:
             if connection.is_welcomed and isinstance(caller := connection.caller, Kiosk):

@@ -18,8 +18,9 @@ from protocol.replies import Person, SiteBoard
 from protocol.values import MAX_STATE_PART_BYTES, Status, format_time
 from server.hub.outgoing import Outgoing
 from server.rules.permissions import Scope
-from server.services.boards import Boards, SiteFeed
+from server.services.boards import Boards
 from server.services.directory import Directory
+from server.services.site_feed import SiteFeed
 from server.services.terminals import Terminals
 from storage.models import Change
 

@@ -1,23 +1,23 @@
-"""Boards in memory: each site's people at one offset, and the last changes for those who resume.
+"""All boards of a hub, kept current.
 
 Changes come from this hub's own commits, from other hubs' bells, and from the log wherever those leave a hole.
 All that arrives is applied by offset, so it may come twice or in any order; what can't be applied is read.
+A database that was put back to an earlier state is told by its new epoch, or by what this hub remembers of it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Final
 from uuid import UUID
 
 import structlog
 
 from server.services.directory import Directory
+from server.services.site_feed import SiteFeed
 from server.telemetry.metrics import Healed, Metrics
 from storage.errors import StorageError
 from storage.models import Change, SiteChanges
@@ -26,52 +26,6 @@ from storage.repositories import presence
 
 _READ_AT_ONCE: Final = 2_000
 _log = structlog.get_logger()
-
-
-class SiteFeed:
-    """One site's board at `offset` within `epoch`."""
-
-    def __init__(self, site_id: UUID, *, kept_changes: int) -> None:
-        self.site_id = site_id
-        self.epoch: UUID | None = None
-        self.offset = 0
-        self.people: dict[UUID, Change] = {}
-        self._recent: deque[Change] = deque(maxlen=kept_changes)
-        self.healing: asyncio.Task[None] | None = None
-
-    @property
-    def is_read(self) -> bool:
-        """Whether there is a board yet: a new site has none until it was read."""
-        return self.epoch is not None
-
-    def replace(self, epoch: UUID, offset: int, people: Sequence[Change], recent: Sequence[Change] = ()) -> None:
-        """Start over from a fresh state; `recent` is the changes up to it, from which clients of any hub resume."""
-        self.epoch, self.offset = epoch, offset
-        self.people = {person.employee_id: person for person in people}
-        self._recent.clear()
-        self._recent.extend(recent)
-
-    def apply(self, batch: SiteChanges) -> bool:
-        """Apply what is new of a batch; False when there is a hole before it or it is of another epoch."""
-        if batch.epoch != self.epoch or batch.after > self.offset:
-            return False
-        for change in islice(batch.changes, self.offset - batch.after, None):
-            self.offset += 1
-            self._recent.append(change)
-            if change.on_board:
-                self.people[change.employee_id] = change
-            else:
-                self.people.pop(change.employee_id, None)
-        return True
-
-    def can_resume(self, epoch: UUID, offset: int) -> bool:
-        """Whether all changes after `offset` are still here."""
-        return epoch == self.epoch and self.offset - len(self._recent) <= offset <= self.offset
-
-    def since(self, offset: int) -> dict[UUID, Change]:
-        """The changes after `offset`, the last of each person."""
-        skipped = len(self._recent) - (self.offset - offset)
-        return {change.employee_id: change for change in islice(self._recent, skipped, None)}
 
 
 class Boards:
@@ -95,13 +49,17 @@ class Boards:
         self._poll_interval_seconds = poll_interval_seconds
         self._polling: asyncio.Task[None] | None = None
         self._look_now = asyncio.Event()
+        self._look_because = Healed.HEAD
+        self._went_back = False
+        self.epoch: UUID | None = None
+        """What the database counts in, as of the last look."""
         self.feeds: dict[UUID, SiteFeed] = {}
         self.on_advance: Callable[[SiteFeed], None] = lambda _: None
 
     async def start(self) -> None:
         """Read the directory and every board. Raises StorageError."""
         async with self._database.connection() as connection:
-            _, version, heads = await presence.heads(connection)
+            self.epoch, version, heads = await presence.heads(connection)
         await self._directory.read(version)
         for site_id in heads:
             await self._reload(self._feed(site_id))
@@ -123,6 +81,10 @@ class Boards:
     def committed(self, batches: Sequence[SiteChanges]) -> None:
         """Take over what this hub committed."""
         for batch in batches:
+            feed = self.feeds.get(batch.site_id)
+            if feed is not None and feed.contradicts(batch):  # what was just committed is what the database holds
+                self._went_back = True
+                self.look()
             self._take(batch)
 
     def heard(self, batch: SiteChanges) -> None:
@@ -131,8 +93,10 @@ class Boards:
         self._metrics.bell_heard(lag_seconds=lag.total_seconds())
         self._take(batch)
 
-    def look(self) -> None:
-        """Bells may have been missed: compare with PostgreSQL at once."""
+    def look(self, because: Healed = Healed.HEAD) -> None:
+        """Bells may have been missed: compare with PostgreSQL at once. A hole that is found counts as `because`."""
+        if because is not Healed.HEAD:
+            self._look_because = because
         self._look_now.set()
 
     def _feed(self, site_id: UUID) -> SiteFeed:
@@ -150,29 +114,38 @@ class Boards:
         if feed.apply(batch):
             self.on_advance(feed)
         else:
-            self._heal(feed, Healed.LOG)
+            self._heal(feed, Healed.OFFSET if batch.epoch == feed.epoch else Healed.EPOCH)
 
     def _heal(self, feed: SiteFeed, kind: Healed) -> None:
         if feed.healing is None:
-            feed.healing = asyncio.create_task(self._read_log(feed, kind), name="heal")
-            feed.healing.add_done_callback(lambda _: setattr(feed, "healing", None))
+            feed.healing = asyncio.create_task(self._close_hole(feed, kind), name="heal")
 
-    async def _read_log(self, feed: SiteFeed, kind: Healed) -> None:
-        # A bell of another hub, or a commit of ours, may be on its way: reading at once would mostly read in vain.
-        await asyncio.sleep(self._hole_wait_seconds)
+    async def _close_hole(self, feed: SiteFeed, kind: Healed) -> None:
         try:
-            async with self._database.connection() as connection:
-                epoch, _, heads = await presence.heads(connection)
-            if epoch != feed.epoch:
-                await self._reload(feed)
-                self._metrics.hole_healed(kind)
-            elif feed.offset >= heads.get(feed.site_id, 0):
-                self._metrics.hole_healed(Healed.LATE_BELL)
-            else:
-                await self._catch_up(feed, heads[feed.site_id])
-                self._metrics.hole_healed(kind)
+            while True:
+                # Another hub's bell, or a commit of ours, may be on its way: reading at once is mostly reading in vain.
+                await asyncio.sleep(self._hole_wait_seconds)
+                if kind is Healed.OFFSET and not feed.has_hole:
+                    self._metrics.hole_healed(Healed.LATE_BELL)
+                    return
+                await self._read_log(feed, kind)
+                if not feed.has_hole:
+                    return
+                kind = Healed.OFFSET  # told of while the log was read
         except StorageError as error:
             _log.warning("a board could not be healed yet", site_id=feed.site_id, fault=type(error).__name__)
+        finally:
+            feed.healing = None
+
+    async def _read_log(self, feed: SiteFeed, kind: Healed) -> None:
+        async with self._database.connection() as connection:
+            epoch, _, heads = await presence.heads(connection)
+        if epoch != feed.epoch:
+            await self._reload(feed)
+            self._metrics.hole_healed(Healed.EPOCH)
+        elif feed.offset < heads.get(feed.site_id, 0):
+            await self._catch_up(feed, heads[feed.site_id])
+            self._metrics.hole_healed(kind)
 
     async def _catch_up(self, feed: SiteFeed, head: int) -> None:
         while feed.offset < head and feed.epoch is not None:
@@ -225,17 +198,29 @@ class Boards:
                 async with asyncio.timeout(self._poll_interval_seconds):
                     await self._look_now.wait()
             self._look_now.clear()  # before the look: what is asked for meanwhile is another one
+            kind, self._look_because = self._look_because, Healed.HEAD
             try:
-                async with self._database.connection() as connection:
-                    epoch, version, heads = await presence.heads(connection)
-                await self._directory.read(version)
+                await self._look(kind)
             except StorageError as error:
                 _log.warning("heads could not be read", fault=type(error).__name__)
-                continue
             except Exception as error:  # noqa: BLE001 - without this look a silent Redis would leave boards wrong for good
                 _log.error("reading heads failed", exc_info=error)
-                continue
-            for site_id, head in heads.items():
-                feed = self._feed(site_id)
-                if feed.epoch != epoch or feed.offset < head:
-                    self._heal(feed, Healed.POLL)
+
+    async def _look(self, kind: Healed) -> None:
+        reached = {site_id: feed.offset for site_id, feed in self.feeds.items()}
+        async with self._database.connection() as connection:
+            epoch, version, heads = await presence.heads(connection)
+            if self._went_back or any(
+                self.feeds[site_id].epoch == epoch and heads.get(site_id, offset) < offset
+                for site_id, offset in reached.items()
+            ):
+                # Put back to an earlier state on its own timeline: only who saw the later one can tell.
+                _log.warning("the database went back: its streams begin a new epoch", epoch=epoch)
+                epoch = await presence.end_epoch(connection, epoch)
+                self._went_back = False
+        self.epoch = epoch
+        await self._directory.read(version)
+        for site_id, head in heads.items():
+            feed = self._feed(site_id)
+            if feed.epoch != epoch or feed.offset < head:
+                self._heal(feed, kind)

@@ -12,6 +12,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from protocol.errors import CloseCode, ErrorCode
 from protocol.values import Outcome, Reason, Role
+from storage.live_channel import Loss
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _COMMIT_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -20,14 +21,18 @@ _LAG_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2
 
 
 class Healed(StrEnum):
-    """How a hole in a site's stream was closed."""
+    """What told of a hole in a site's stream, or how it was closed."""
 
     LATE_BELL = "late_bell"
-    """The missing bell came after all."""
-    LOG = "log"
-    """A bell told of a hole, and PostgreSQL was read."""
-    POLL = "poll"
-    """No bell came: the heads in PostgreSQL told of it."""
+    """The missing bell came after all, in time: nothing was read."""
+    OFFSET = "offset"
+    """A later bell told of it; the log was read."""
+    HEAD = "head"
+    """No bell came: the heads in PostgreSQL, looked at all the time, told of it."""
+    RECONNECT = "reconnect"
+    """The connection to Redis was made anew, and what rang meanwhile was looked for at once."""
+    EPOCH = "epoch"
+    """The database was restored or failed over: the board was read afresh."""
 
 
 class LoginResult(StrEnum):
@@ -81,6 +86,9 @@ class Metrics:
         self._healed = Counter(
             "hub_holes_healed", "Holes in streams that were closed", ["kind"], registry=self.registry
         )
+        self._bell_losses = Counter(
+            "hub_bell_losses", "Times that the connection to Redis was lost", ["cause"], registry=self.registry
+        )
         self._bell_lag = Histogram(
             "hub_bell_lag_seconds", "From a commit to its bell at this hub", buckets=_LAG_BUCKETS,
             registry=self.registry,
@@ -100,6 +108,8 @@ class Metrics:
             self._errors.labels(code)
         for kind in Healed:
             self._healed.labels(kind)
+        for cause in Loss:
+            self._bell_losses.labels(cause)
 
     def connected(self, role: Role) -> None:
         self._connections.labels(role).inc()
@@ -129,6 +139,9 @@ class Metrics:
 
     def hole_healed(self, kind: Healed) -> None:
         self._healed.labels(kind).inc()
+
+    def bell_lost(self, cause: Loss) -> None:
+        self._bell_losses.labels(cause).inc()
 
     def bell_heard(self, *, lag_seconds: float) -> None:
         self._bell_lag.observe(max(lag_seconds, 0.0))

@@ -122,6 +122,15 @@ async def heads(connection: Connection) -> tuple[UUID, int, dict[UUID, int]]:
     return rows[0]["epoch"], rows[0]["directory_version"], {row["site_id"]: row["head"] for row in rows}
 
 
+END_EPOCH = "SELECT end_epoch($1)"
+
+
+async def end_epoch(connection: Connection, ended: UUID) -> UUID:
+    """Let streams count anew unless another hub has seen to it; gives the epoch that they count in now."""
+    epoch: UUID = await connection.fetchval(END_EPOCH, ended)
+    return epoch
+
+
 CHANGES_AFTER = """
 SELECT "offset", employee_id, on_board, status, since, at_site_id
 FROM stream_changes WHERE site_id = $1 AND "offset" > $2 ORDER BY "offset" LIMIT $3

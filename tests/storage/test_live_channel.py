@@ -15,7 +15,7 @@ import redis.asyncio as redis
 
 from protocol.values import Status
 from storage.embedded import EmbeddedValkey
-from storage.live_channel import LiveChannel
+from storage.live_channel import LiveChannel, Loss
 from storage.models import Change, SiteChanges
 
 pytestmark = pytest.mark.integration
@@ -29,6 +29,7 @@ class Hearer:
 
     channel: LiveChannel
     heard: list[SiteChanges]
+    losses: list[Loss]
     _gaps: list[None]
 
     @property
@@ -40,17 +41,20 @@ class Hearer:
 async def hearer(url: str) -> AsyncIterator[Hearer]:
     heard: list[SiteChanges] = []
     gaps: list[None] = []
+    losses: list[Loss] = []
     made = Hearer(
         LiveChannel(
             url,
             on_changes=heard.append,
             on_gap=lambda: gaps.append(None),
+            on_loss=losses.append,
             connect_timeout_seconds=1,
             publish_timeout_seconds=1,
             retry_seconds=0.02,
             health_check_seconds=1,
         ),
         heard,
+        losses,
         gaps,
     )
     await made.channel.start()
@@ -142,6 +146,7 @@ async def test_a_connection_that_is_cut_is_a_gap(valkey: EmbeddedValkey) -> None
         assert await hub.channel.publish([bell])
         await until(lambda: hub.heard)
         assert hub.heard == [bell]
+        assert hub.losses == [Loss.CLOSED]
 
 
 async def test_a_listening_connection_on_which_nothing_comes_back_is_given_up(valkey: EmbeddedValkey) -> None:
@@ -170,6 +175,7 @@ async def test_a_listening_connection_on_which_nothing_comes_back_is_given_up(va
         await until(lambda: not hub.channel.listening)
         silent = False
         await until(lambda: hub.gaps == 2)
+        assert hub.losses == [Loss.SILENT]
     server.close()
     for writer in writers:
         writer.close()
@@ -181,3 +187,35 @@ async def test_without_a_server_nothing_is_raised() -> None:
         await asyncio.sleep(0.1)
         assert not hub.channel.listening
         assert hub.gaps == 0
+        assert hub.losses == []
+
+
+async def test_a_server_that_takes_connections_and_says_nothing_is_left_again(valkey: EmbeddedValkey) -> None:
+    """Nor does it come back: only who gives up and tries anew finds the one that took its place."""
+    mute = True
+    taken: list[asyncio.StreamWriter] = []
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        taken.append(writer)
+        if mute:
+            return
+        host, port = valkey.url.rpartition("@")[2].removesuffix("/0").split(":")
+        from_server, to_server = await asyncio.open_connection(host, int(port))
+        taken.append(to_server)
+
+        async def copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+            while data := await source.read(65_536):
+                sink.write(data)
+
+        await asyncio.gather(copy(reader, to_server), copy(from_server, writer), return_exceptions=True)
+
+    server = await asyncio.start_server(relay, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with hearer(f"{valkey.url.rpartition('@')[0]}@127.0.0.1:{port}/0") as hub:
+        await until(lambda: taken)
+        mute = False
+        await until(lambda: hub.channel.listening)
+        assert hub.losses == []
+    server.close()
+    for writer in taken:
+        writer.close()

@@ -12,7 +12,7 @@ from protocol.errors import Invalid
 from server.commands import presence
 from server.hub.connection import Connection
 from server.rules.permissions import EVERYTHING, Scope
-from server.services.boards import SiteFeed
+from server.services.site_feed import SiteFeed
 
 SITE = UUID(int=1)
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from protocol.replies import SilentDevice
-from server.services.boards import SiteFeed
+from server.services.site_feed import SiteFeed
 from server.services.terminals import Completeness
 from storage.models import Department, Employee, Site
 

@@ -13,7 +13,8 @@ from server.hub.connection import Connection
 from server.hub.outgoing import Flusher, Outgoing
 from server.hub.subscriptions import Switchboard, Watch
 from server.rules.permissions import EVERYTHING, Scope
-from server.services.boards import Boards, SiteFeed
+from server.services.boards import Boards
+from server.services.site_feed import SiteFeed
 from server.telemetry.metrics import Healed, Metrics
 from storage.models import Change, Employee, Site
 from tests.server.hub.board_client import BoardClient, Line

@@ -15,8 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from protocol.values import Status
 from server.hub.subscriptions import Switchboard
-from server.services.boards import SiteFeed
 from server.services.directory import Directory
+from server.services.site_feed import SiteFeed
 from server.services.terminals import Terminals
 from server.telemetry.metrics import Metrics
 from storage.models import Department, Employee, Site, SiteChanges

@@ -12,8 +12,9 @@ import msgspec
 import pytest
 
 from protocol.values import Kind, Status
-from server.services.boards import Boards, SiteFeed
-from server.telemetry.metrics import Metrics
+from server.services.boards import Boards
+from server.services.site_feed import SiteFeed
+from server.telemetry.metrics import Healed, Metrics
 from storage.models import SiteChanges
 from storage.postgres import Connection, Database
 from storage.repositories import presence
@@ -133,6 +134,75 @@ async def test_a_hole_is_read_without_waiting_for_a_poll(desk: Desk) -> None:
         for bell in last.values():
             boards.heard(bell)
         await settled(desk, boards)
+
+
+def healed(boards: Boards) -> dict[str, float]:
+    counter = boards._metrics._healed
+    return {kind: counter.labels(kind)._value.get() for kind in Healed}
+
+
+async def test_a_bell_that_comes_in_time_needs_no_reading(desk: Desk) -> None:
+    """Neighbours in the wrong order, as two hubs ring them."""
+    held_up = HeldUp(desk.database)
+    async with boards_of(desk, poll_seconds=1_000, database=held_up) as boards:
+        held_up.gate.clear()
+        bells = [bell for bell in await punches(desk, random.Random(3), 12) if bell.site_id == desk.device.site_id]
+        for later, earlier in zip(bells[1::2], bells[::2], strict=False):
+            boards.heard(later)
+            boards.heard(earlier)
+        feed = boards.feeds[desk.device.site_id]
+        assert feed.offset == bells[len(bells) // 2 * 2 - 1].offset
+        await until(lambda: feed.healing is None)
+        assert held_up.waiting == 0
+        assert healed(boards) == dict.fromkeys(Healed, 0) | {Healed.LATE_BELL: 1}
+        held_up.gate.set()
+
+
+async def test_a_database_that_went_back_begins_a_new_epoch(desk: Desk) -> None:
+    """Its files were put back, or its machine's snapshot: to itself it is what it was."""
+    async with boards_of(desk) as boards, boards_of(desk) as of_another_hub:
+        await punches(desk, random.Random(6), 8)
+        await settled(desk, boards)
+        await settled(desk, of_another_hub)
+        feed = boards.feeds[desk.device.site_id]
+        before, offset = feed.epoch, feed.offset
+        await desk.owner.execute("UPDATE streams SET head = head - 3 WHERE site_id = $1", feed.site_id)
+        await desk.owner.execute(
+            'DELETE FROM stream_changes WHERE site_id = $1 AND "offset" > $2', feed.site_id, offset - 3
+        )
+        await until(lambda: feed.offset == offset - 3 and feed.epoch != before)
+        await settled(desk, boards)
+        await settled(desk, of_another_hub)
+        assert await desk.owner.fetchval("SELECT count(*) FROM stream_epochs") == 2
+        assert boards.epoch == of_another_hub.epoch == feed.epoch
+
+
+async def test_a_database_that_went_back_and_on_is_known_by_what_is_committed(desk: Desk) -> None:
+    """Its offsets have come past those that this hub knew, with other changes."""
+    async with boards_of(desk, poll_seconds=1_000) as boards:
+        boards.committed(await punches(desk, random.Random(6), 8))
+        feed = boards.feeds[desk.device.site_id]
+        before, offset = feed.epoch, feed.offset
+        await desk.owner.execute("UPDATE streams SET head = 0 WHERE site_id = $1", feed.site_id)
+        await desk.owner.execute("DELETE FROM stream_changes WHERE site_id = $1", feed.site_id)
+        later = await punches(desk, random.Random(7), 20)
+        assert sum(len(bell.changes) for bell in later if bell.site_id == feed.site_id) >= offset
+        boards.committed(later)
+        await until(lambda: feed.epoch != before)
+        await settled(desk, boards)
+
+
+async def test_heads_that_were_read_before_a_commit_are_no_step_back(desk: Desk) -> None:
+    held_up = HeldUp(desk.database)
+    async with boards_of(desk, poll_seconds=1_000, database=held_up) as boards:
+        held_up.gate.clear()
+        boards.look()
+        await until(lambda: held_up.waiting)
+        boards.committed(await punches(desk, random.Random(8), 5))
+        held_up.gate.set()
+        await until(lambda: held_up.waiting == 0)
+        await settled(desk, boards)
+    assert await desk.owner.fetchval("SELECT count(*) FROM stream_epochs") == 1
 
 
 async def test_after_a_silent_bell_a_look_is_enough(desk: Desk) -> None:

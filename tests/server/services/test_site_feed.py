@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from protocol.values import Status
-from server.services.boards import SiteFeed
+from server.services.site_feed import SiteFeed
 from storage.models import Change, SiteChanges
 
 SITE, EPOCH, OTHER = UUID(int=1), UUID(int=2), UUID(int=3)
@@ -42,6 +42,10 @@ def a_feed(*, kept_changes: int = 3) -> SiteFeed:
         ([batch(10, IN, BREAK), batch(9, OUT, IN)], [True, True], 12, BREAK),
         ([batch(11, BREAK)], [False], 10, OUT),
         ([batch(11, BREAK), batch(10, IN), batch(11, BREAK)], [False, True, True], 12, BREAK),
+        ([batch(11, BREAK), batch(10, IN)], [False, True], 12, BREAK),
+        ([batch(13, OUT), batch(12, IN), batch(11, BREAK), batch(10, IN)], [False] * 3 + [True], 14, OUT),
+        ([batch(13, OUT), batch(11, BREAK), batch(10, IN)], [False, False, True], 12, BREAK),
+        ([batch(11, BREAK), batch(10, IN, BREAK, OUT)], [False, True], 13, OUT),
         ([batch(10, IN, epoch=OTHER)], [False], 10, OUT),
         ([batch(3, IN, epoch=OTHER)], [False], 10, OUT),
     ],
@@ -79,3 +83,51 @@ def test_a_board_that_was_never_read_takes_nothing() -> None:
     assert not feed.is_read
     assert not feed.apply(batch(0, IN))
     assert feed.offset == 0
+
+
+def test_what_waits_for_an_earlier_bell_is_a_hole_until_that_comes() -> None:
+    feed = a_feed(kept_changes=9)
+    feed.apply(batch(13, OUT))
+    feed.apply(batch(11, BREAK))
+    assert feed.has_hole
+    feed.apply(batch(10, IN))
+    assert (feed.offset, feed.has_hole) == (12, True)
+    feed.apply(batch(12, IN))
+    assert (feed.offset, feed.has_hole, feed.people[ANA]) == (14, False, OUT)
+
+
+def test_a_board_read_afresh_takes_what_waited_and_forgets_what_it_holds() -> None:
+    feed = a_feed(kept_changes=9)
+    for early in (batch(11, BREAK), batch(15, OUT), batch(17, IN)):
+        feed.apply(early)
+    feed.replace(EPOCH, 15, [IN])
+    assert (feed.offset, feed.people[ANA], feed.has_hole) == (16, OUT, True)
+    feed.replace(OTHER, 3, [IN])
+    assert (feed.offset, feed.people[ANA], feed.has_hole) == (3, IN, False)
+
+
+def test_bells_that_wait_are_bounded() -> None:
+    feed = a_feed(kept_changes=1_000)
+    for after in range(400, 10, -1):
+        feed.apply(batch(after, IN))
+    feed.apply(batch(10, BREAK))
+    assert feed.offset == 11, "the earliest ones were beyond the bound: the log has them"
+
+
+@pytest.mark.parametrize(
+    ("arriving", "contradicts"),
+    [
+        (batch(10, IN), False),
+        (batch(11, BREAK), False),
+        (batch(10, IN, BREAK, OUT), False),
+        (batch(10, BREAK), True),
+        (batch(11, OUT), True),
+        (batch(9, OUT, IN, OUT), True),
+        (batch(10, BREAK, epoch=OTHER), False),
+        (batch(4, OUT), False),
+    ],
+)
+def test_two_changes_of_one_offset_contradict_each_other(arriving: SiteChanges, contradicts: bool) -> None:
+    feed = a_feed(kept_changes=9)
+    feed.apply(batch(10, IN, BREAK))
+    assert feed.contradicts(arriving) is contradicts

@@ -3,6 +3,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from protocol.errors import CloseCode, ErrorCode
 from protocol.values import Outcome, Reason, Role
 from server.telemetry.metrics import Healed, LoginResult, Metrics, RefreshResult
+from storage.live_channel import Loss
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
@@ -30,7 +31,8 @@ def test_what_happens_is_counted() -> None:
     metrics.closed(CloseCode.SLOW)
     metrics.committed(punches=3, seconds=0.02)
     metrics.ingest_depth.set(7)
-    metrics.hole_healed(Healed.LOG)
+    metrics.hole_healed(Healed.OFFSET)
+    metrics.bell_lost(Loss.SILENT)
     metrics.bell_heard(lag_seconds=-0.001)
     metrics.pushed(pushes=5, coalesced=4, collapsed=2)
     metrics.login(LoginResult.REFUSED)
@@ -47,7 +49,9 @@ def test_what_happens_is_counted() -> None:
     assert value(metrics, "hub_commit_seconds_count") == 1
     assert value(metrics, "hub_batch_punches_sum") == 3
     assert value(metrics, "hub_ingest_depth") == 7
-    assert value(metrics, "hub_holes_healed_total", kind="log") == 1
+    assert value(metrics, "hub_holes_healed_total", kind="offset") == 1
+    assert value(metrics, "hub_bell_losses_total", cause="silent") == 1
+    assert value(metrics, "hub_bell_losses_total", cause="closed") == 0
     assert value(metrics, "hub_bell_lag_seconds_sum") == 0
     assert value(metrics, "hub_pushes_total") == 5
     assert value(metrics, "hub_pushes_coalesced_total") == 4
