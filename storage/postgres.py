@@ -51,6 +51,13 @@ def translated() -> Iterator[None]:
         raise StorageUnavailable(type(error).__name__) from error
 
 
+async def _leave_as_it_is(_connection: Connection) -> None:
+    """What asyncpg does when a connection is given back, less its query (RESET ALL and the like).
+
+    Nothing of ours outlives a transaction on its connection: no SET, LISTEN, cursor or advisory lock of a session.
+    """
+
+
 class Database:
     """A pool whose connections are always waited for with a limit, and whose faults are ours."""
 
@@ -78,6 +85,7 @@ class Database:
                 command_timeout=command_timeout_seconds,
                 timeout=acquire_timeout_seconds,
                 statement_cache_size=statement_cache_size,
+                reset=_leave_as_it_is,
                 server_settings={"application_name": "attendance-hub", "timezone": "UTC"},
             )
         database = cls(pool, acquire_timeout_seconds=acquire_timeout_seconds)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum, auto
+from functools import lru_cache
 from operator import attrgetter
 from typing import Final
 from uuid import UUID
@@ -137,7 +138,11 @@ def insert(history: list[Counted], punch: Counted) -> None:
 
 def local_day(moment: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """Begin and end of the local calendar day around `moment`, in UTC: 23, 24 or 25 hours."""
-    day = moment.astimezone(zone).date()
+    return _day_in_utc(moment.astimezone(zone).date(), zone)
+
+
+@lru_cache(maxsize=1_024)  # a batch asks for the same few days over and over
+def _day_in_utc(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
     begin = datetime.combine(day, time(), zone).astimezone(UTC)
     end = datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
     return begin, end
