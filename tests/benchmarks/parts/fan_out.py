@@ -1,0 +1,182 @@
+"""(b) What one delivery costs: one change, one frame to each of 100, 1,000 and 5,000 boards; and coalesced.
+
+The hub and its peers stay connected throughout and take turns in each round, so that all of them bear the same
+machine. Servers have the first core, clients the others. Deliveries are frames that the boards got, CPU is that of
+the server's process; the time runs from the bell until the last board has the change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable
+from statistics import median
+from typing import Final
+
+from tests.benchmarks.arena import Arena, settle
+from tests.benchmarks.figures import Bar, Result, Row, count, ratio
+from tests.benchmarks.other_hub import other_hub
+from tests.benchmarks.parts.servers import OURS, Boards, everyone, hub_boards
+from tests.benchmarks.processes import Meter
+
+PART: Final = "fan-out"
+SIZES: Final = (100, 1_000, 5_000)
+DELIVERIES: Final = 40_000
+"""In one measurement; a quarter of it for python-socketio, which would take ten times as long."""
+MOST_CHANGES: Final = 200
+
+FLOW_BOARDS: Final = 1_000
+FLOW_CHANGES_PER_SECOND: Final = 2_000
+FLOW_SECONDS: Final = 6.0
+READING_BOARDS: Final = 10
+
+Say = Callable[[str], None]
+
+
+async def measure(arena: Arena, rounds: int, say: Say) -> Result:
+    raw: dict[str, object] = {}
+    cost: dict[tuple[int, str], list[float]] = defaultdict(list)
+    rate: dict[tuple[int, str], list[float]] = defaultdict(list)
+    load: dict[int, list[float]] = defaultdict(list)
+    async with everyone(arena) as servers:
+        for size in SIZES:
+            for boards in servers:
+                await boards.connect(size)
+            say(f"{size} boards at each of {len(servers)} servers")
+            for _ in range(rounds):
+                for boards in servers:
+                    seen = await _broadcasts(boards, size)
+                    cost[size, boards.name].append(seen["cost_us"])
+                    rate[size, boards.name].append(seen["rate"])
+                    if boards.name == OURS:
+                        load[size].append(seen["client_share"])
+            say(", ".join(f"{boards.name} {median(cost[size, boards.name]):.1f} µs" for boards in servers))
+    raw["cpu_us_per_delivery"] = {f"{name} {size}": values for (size, name), values in cost.items()}
+    raw["deliveries_per_second"] = {f"{name} {size}": values for (size, name), values in rate.items()}
+    flows = [await _flow(arena) for _ in range(rounds)]
+    say(f"coalesced: {median(flow['share'] for flow in flows):.0%} of a core, p99 {flows[-1]['p99_ms']:.0f} ms")
+    raw["flow"] = flows
+    return Result(part=PART, raw=raw, rows=_rows(cost, rate, load, flows), bars=_bars(cost))
+
+
+async def _broadcasts(boards: Boards, size: int) -> dict[str, float]:
+    """Changes one after the other, the next when every board has the last."""
+    deliveries = DELIVERIES // (4 if "socketio" in boards.name else 1)
+    changes = max(2, min(MOST_CHANGES, deliveries // size))
+    await _one(boards)  # whatever the first one after a pause costs more
+    before = await boards.client.ask("counts")
+    waited = 0.0
+    with Meter(server=[boards.server], clients=[boards.client]) as meter:
+        for _ in range(changes):
+            waited += await _one(boards)
+    after = await boards.client.ask("counts")
+    frames = after["frames"] - before["frames"]
+    if after["changes"] - before["changes"] != changes * size or after["closed"]:
+        raise RuntimeError(f"{boards.name}: {after} after {before}, {changes} changes to {size} boards")
+    await settle()
+    return {
+        "cost_us": meter.cpu["server"] / frames * 1e6,
+        "rate": changes * size / waited,
+        "client_share": meter.cpu["clients"] / waited,
+    }
+
+
+async def _one(boards: Boards) -> float:
+    await boards.client.ask("expect", frames=1)
+    rang = await boards.change()
+    return float((await boards.client.answer())["at"]) - rang
+
+
+async def _flow(arena: Arena) -> dict[str, float]:
+    """2,000 changes a second to 1,000 boards of one large site, from a hub of its own each time."""
+    site_id = arena.busy_sites[0]
+    async with (
+        arena.hub("hub-flow", pinned=True) as hub,
+        other_hub(arena, site_id) as other,
+        hub_boards(arena, hub, site_id, other) as boards,
+    ):
+        await boards.connect(FLOW_BOARDS)
+        await other.flow(FLOW_CHANGES_PER_SECOND, 1)
+        await boards.client.ask("sample", boards=READING_BOARDS)
+        before = await boards.client.ask("counts")
+        with Meter(server=[boards.server], clients=[boards.client]) as meter:
+            changes = await other.flow(FLOW_CHANGES_PER_SECOND, FLOW_SECONDS)
+        after = await boards.client.ask("counts")
+        await asyncio.sleep(1)
+        report = await boards.client.ask("report")
+        return {
+            "share": meter.share("server"),
+            "client_share": meter.share("clients"),
+            "frames_per_second": (after["frames"] - before["frames"]) / meter.seconds,
+            "megabytes_per_second": (after["bytes"] - before["bytes"]) / meter.seconds / 1e6,
+            "changes_per_second": changes / meter.seconds,
+            "closed": after["closed"],
+            **report,
+        }
+
+
+def _rows(
+    cost: dict[tuple[int, str], list[float]],
+    rate: dict[tuple[int, str], list[float]],
+    load: dict[int, list[float]],
+    flows: list[dict[str, float]],
+) -> list[Row]:
+    names = list(dict.fromkeys(name for _, name in cost))
+    _, floor, _, framework = names
+    rows = []
+    for size in SIZES:
+        ours = cost[size, OURS]
+        to_floor, to_framework = ratio(ours, cost[size, floor]), ratio(ours, cost[size, framework])
+        beside = ", ".join(f"{name} {median(cost[size, name]):.1f}" for name in names[1:])
+        client = median(load[size])
+        rows.append(
+            Row(
+                part=PART,
+                what=f"one frame to each of {size:,} boards, hub CPU a delivery",
+                measured=f"{median(ours):.1f} µs: {to_floor:.2f} × picows, {to_framework:.2f} × python-socketio",
+                beside=f"{beside} µs",
+                asked="≤ 1.3 × picows' prebuilt frame, ≤ 0.1 × python-socketio",
+                met=to_floor <= 1.3 and to_framework <= 0.1,
+                limit="hub CPU" if client < 0.85 else f"hub CPU (clients {client:.0%} of their core)",
+            )
+        )
+    rates = ", ".join(f"{count(median(rate[size, OURS]))} to {size:,}" for size in SIZES)
+    rows.append(
+        Row(
+            part=PART,
+            what="deliveries a second, one frame to each board",
+            measured=rates,
+            beside="; ".join(
+                f"{name} " + ", ".join(count(median(rate[size, name])) for size in SIZES) for name in names[1:]
+            ),
+            limit="hub CPU, from the bell to the last board",
+        )
+    )
+    share, p50, p99 = (median(flow[key] for flow in flows) for key in ("share", "p50_ms", "p99_ms"))
+    rows.append(
+        Row(
+            part=PART,
+            what=f"{FLOW_CHANGES_PER_SECOND:,} changes a second to {FLOW_BOARDS:,} boards, coalesced",
+            measured=f"{share:.0%} of a core, p50 {p50:.0f} ms, p99 {p99:.0f} ms",
+            beside=f"{median(flow['frames_per_second'] for flow in flows):,.0f} frames, "
+            f"{median(flow['megabytes_per_second'] for flow in flows):,.0f} MB a second",
+            asked="≤ 60 % of a core, p99 < 150 ms",
+            met=share <= 0.6 and p99 < 150,
+            limit=f"none: clients {median(flow['client_share'] for flow in flows):.0%} of their core",
+        )
+    )
+    return rows
+
+
+def _bars(cost: dict[tuple[int, str], list[float]]) -> list[Bar]:
+    return [
+        Bar(
+            group="CPU a delivery, one frame to each of 1,000 boards (µs, less is better)",
+            name=name,
+            value=median(values),
+            label=f"{median(values):.1f} µs",
+            ours=name == OURS,
+        )
+        for (size, name), values in cost.items()
+        if size == 1_000
+    ]
