@@ -38,6 +38,8 @@ async def watch(connection: Connection, command: PresenceWatch) -> None:
     else:
         feeds = [site_feed(connection, site_id) for site_id in dict.fromkeys(command.site_ids)]
     after = {site_id: (position.epoch, position.offset) for site_id, position in (command.after or {}).items()}
+    # A hub that the client comes from may have told it more than this one knows yet.
+    await context.boards.reach({feed.site_id: after[feed.site_id] for feed in feeds if feed.site_id in after})
     # No await from here to the last part: nothing may be pushed in between.
     stop_watching(connection)
     new = Watch(context.switchboard, scope, connection.outgoing)

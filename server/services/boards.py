@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
@@ -19,12 +19,13 @@ import structlog
 from server.services.directory import Directory
 from server.services.site_feed import SiteFeed
 from server.telemetry.metrics import Healed, Metrics
-from storage.errors import StorageError
+from storage.errors import StorageError, StorageUnavailable
 from storage.models import Change, SiteChanges
 from storage.postgres import Database
 from storage.repositories import presence
 
 _READ_AT_ONCE: Final = 2_000
+_LOOKS_TO_REACH: Final = 2
 _log = structlog.get_logger()
 
 
@@ -99,6 +100,26 @@ class Boards:
             self._look_because = because
         self._look_now.set()
 
+    async def reach(self, positions: Mapping[UUID, tuple[UUID, int]]) -> None:
+        """Come as far as other hubs have brought a client already, whose bells may be late or lost here.
+
+        Places that the database doesn't have are passed over. Raises StorageUnavailable where the log can't be read:
+        what this hub has would set the client's board back.
+        """
+        for _ in range(_LOOKS_TO_REACH):  # one that is under way may have looked too early
+            behind = [
+                feed
+                for site_id, (epoch, offset) in positions.items()
+                if (feed := self.feeds.get(site_id)) is not None and feed.is_behind(epoch, offset)
+            ]
+            for feed in behind:
+                self._heal(feed, Healed.HEAD)
+            healing = [asyncio.shield(feed.healing) for feed in behind if feed.healing is not None]
+            if not healing:
+                return
+            if not all(await asyncio.gather(*healing)):
+                raise StorageUnavailable("the boards are behind, and the log can't be read")
+
     def _feed(self, site_id: UUID) -> SiteFeed:
         if (feed := self.feeds.get(site_id)) is None:
             feed = self.feeds[site_id] = SiteFeed(site_id, kept_changes=self._kept_changes)
@@ -120,20 +141,22 @@ class Boards:
         if feed.healing is None:
             feed.healing = asyncio.create_task(self._close_hole(feed, kind), name="heal")
 
-    async def _close_hole(self, feed: SiteFeed, kind: Healed) -> None:
+    async def _close_hole(self, feed: SiteFeed, kind: Healed) -> bool:
+        """Whether the log could be read, where it had to be."""
         try:
             while True:
                 # Another hub's bell, or a commit of ours, may be on its way: reading at once is mostly reading in vain.
                 await asyncio.sleep(self._hole_wait_seconds)
                 if kind is Healed.OFFSET and not feed.has_hole:
                     self._metrics.hole_healed(Healed.LATE_BELL)
-                    return
+                    return True
                 await self._read_log(feed, kind)
                 if not feed.has_hole:
-                    return
+                    return True
                 kind = Healed.OFFSET  # told of while the log was read
         except StorageError as error:
             _log.warning("a board could not be healed yet", site_id=feed.site_id, fault=type(error).__name__)
+            return False
         finally:
             feed.healing = None
 

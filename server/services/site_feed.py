@@ -25,7 +25,8 @@ class SiteFeed:
         self.people: dict[UUID, Change] = {}
         self._recent: deque[Change] = deque(maxlen=kept_changes)
         self._early: list[SiteChanges] = []
-        self.healing: asyncio.Task[None] | None = None
+        self.healing: asyncio.Task[bool] | None = None
+        """Reading the log; whether it could be read."""
 
     @property
     def is_read(self) -> bool:
@@ -93,6 +94,10 @@ class SiteFeed:
     def can_resume(self, epoch: UUID, offset: int) -> bool:
         """Whether all changes after `offset` are still here."""
         return epoch == self.epoch and self.offset - len(self._recent) <= offset <= self.offset
+
+    def is_behind(self, epoch: UUID, offset: int) -> bool:
+        """Whether who stands there may have been told of what isn't here yet."""
+        return epoch != self.epoch or offset > self.offset
 
     def since(self, offset: int) -> dict[UUID, Change]:
         """The changes after `offset`, the last of each person."""

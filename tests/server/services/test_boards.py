@@ -15,6 +15,7 @@ from protocol.values import Kind, Status
 from server.services.boards import Boards
 from server.services.site_feed import SiteFeed
 from server.telemetry.metrics import Healed, Metrics
+from storage.errors import StorageUnavailable
 from storage.models import SiteChanges
 from storage.postgres import Connection, Database
 from storage.repositories import presence
@@ -44,6 +45,21 @@ class HeldUp(Database):
             self.waiting += 1
             await self.gate.wait()
             self.waiting -= 1
+
+
+class Unreachable(Database):
+    """It gives no connection while `is_away`."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database._pool, acquire_timeout_seconds=5)
+        self.is_away = False
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        if self.is_away:
+            raise StorageUnavailable("away")
+        async with super().connection() as connection:
+            yield connection
 
 
 @asynccontextmanager
@@ -269,3 +285,38 @@ async def test_a_new_site_gets_its_board_with_the_first_bell(desk: Desk) -> None
         boards.heard(SiteChanges(site_id=added.site_id, epoch=uuid4(), after=0, changes=[], committed_at=desk.now))
         await until(lambda: added.site_id in boards.feeds and boards.feeds[added.site_id].is_read)
         assert desk.directory.sites[added.site_id].name == "A new one"
+
+
+async def test_a_client_is_met_where_another_hub_brought_it(desk: Desk) -> None:
+    """Bells lost, no look yet: the log is read before the client is answered, once for all who ask."""
+    async with boards_of(desk, poll_seconds=1_000) as boards:
+        feed = boards.feeds[desk.device.site_id]
+        await punches(desk, random.Random(5), 6)
+        assert feed.offset == 0
+        assert feed.epoch is not None
+        _, head, _ = await fresh(desk, feed.site_id)
+        place = {feed.site_id: (feed.epoch, head)}
+        await asyncio.gather(*(boards.reach(place) for _ in range(20)))
+        assert feed.offset == head > 0
+        assert healed(boards)[Healed.HEAD] == 1
+        await settled(desk, boards)
+
+
+async def test_a_place_that_no_database_has_holds_nobody_up(desk: Desk) -> None:
+    async with boards_of(desk, poll_seconds=1_000) as boards:
+        feed = boards.feeds[desk.device.site_id]
+        assert feed.epoch is not None
+        for place in ((feed.epoch, 2**53 - 1), (uuid4(), 0)):
+            await asyncio.wait_for(boards.reach({feed.site_id: place, uuid4(): place}), SECONDS)
+        assert feed.offset == 0
+
+
+async def test_a_client_is_not_set_back_while_the_log_can_not_be_read(desk: Desk) -> None:
+    database = Unreachable(desk.database)
+    async with boards_of(desk, poll_seconds=1_000, database=database) as boards:
+        feed = boards.feeds[desk.device.site_id]
+        assert feed.epoch is not None
+        database.is_away = True
+        with pytest.raises(StorageUnavailable):
+            await boards.reach({feed.site_id: (feed.epoch, 1)})
+        await boards.reach({feed.site_id: (feed.epoch, 0)})  # who knows no more than this hub is answered by it
