@@ -299,7 +299,7 @@ async def test_a_client_is_met_where_another_hub_brought_it(desk: Desk) -> None:
         await asyncio.gather(*(boards.reach(place) for _ in range(20)))
         assert feed.offset == head > 0
         assert healed(boards)[Healed.HEAD] == 1
-        await settled(desk, boards)
+        assert shown(feed) == await fresh(desk, feed.site_id)
 
 
 async def test_a_place_that_no_database_has_holds_nobody_up(desk: Desk) -> None:
