@@ -6,6 +6,8 @@
 
 It brings its own PostgreSQL and Valkey (fsync on), and needs nothing but the bench extra's packages. Parts:
 
+    punches   durable punches a second through 50 and 500 kiosks, beside the ceiling (the same checks, openings and
+              group commits without hub and socket) and the naive design (FastAPI, one INSERT a message, no crypto)
     fan-out   CPU a delivery and deliveries a second to 100, 1,000 and 5,000 boards, frame by frame, and 2,000 changes a
               second coalesced, beside picows, websockets.broadcast and python-socketio
     idle      memory of an idle board; what 5,000 of them cost at rest
@@ -30,10 +32,10 @@ import uvloop
 
 from tests.benchmarks.arena import Arena, arena
 from tests.benchmarks.figures import Result
-from tests.benchmarks.parts import fan_out, idle
+from tests.benchmarks.parts import fan_out, idle, punches
 
 Part = Callable[[Arena, int, Callable[[str], None]], Awaitable[Result]]
-PARTS: Final[dict[str, Part]] = {fan_out.PART: fan_out.measure, idle.PART: idle.measure}
+PARTS: Final[dict[str, Part]] = {part.PART: part.measure for part in (punches, fan_out, idle)}
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:

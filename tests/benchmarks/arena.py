@@ -69,6 +69,8 @@ class Arena:
     secrets: SecretsProvider
     badges: dict[UUID, list[str]]
     """Badges of the people who were added, by their home site."""
+    turn: int = 0
+    """How often the people of each busy site have punched, one after the other."""
     cores: machine.Cores = field(default_factory=machine.Cores.here)
 
     @property
@@ -79,6 +81,11 @@ class Arena:
     def quiet_site(self) -> UUID:
         """A site of eighty people: its boards are small."""
         return self.company.sites[2].site_id
+
+    def postgres_seconds(self) -> float:
+        """CPU time of PostgreSQL and all of its processes so far."""
+        assert self.postgres.pid is not None
+        return machine.tree_cpu_seconds(self.postgres.pid)
 
     @asynccontextmanager
     async def hub(

@@ -9,7 +9,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, Final, Self
 
@@ -66,7 +66,6 @@ class Child:
     def pid(self) -> int:
         return self._process.pid
 
-    @property
     def cpu_seconds(self) -> float:
         return machine.cpu_seconds(self.pid)
 
@@ -135,25 +134,22 @@ class Child:
 
 
 class Meter:
-    """CPU time of some processes, and of the machine, between `start` and `stop`."""
+    """CPU time of some, and of the machine, from the beginning of its block to the end."""
 
-    def __init__(self, **children: Sequence[Child]) -> None:
-        self._children = children
+    def __init__(self, **used: Callable[[], float]) -> None:
+        self._used = used
         self._before: dict[str, float] = {}
         self._began = self._busy = 0.0
 
     def __enter__(self) -> Self:
-        self._before = self._read()
+        self._before = {name: used() for name, used in self._used.items()}
         self._busy, self._began = machine.busy_seconds(), time.perf_counter()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.seconds = time.perf_counter() - self._began
-        self.cpu = {name: after - self._before[name] for name, after in self._read().items()}
-        self.busy = (machine.busy_seconds() - self._busy) / self.seconds
-
-    def _read(self) -> dict[str, float]:
-        return {name: sum(child.cpu_seconds for child in children) for name, children in self._children.items()}
+        self.cpu = {name: used() - self._before[name] for name, used in self._used.items()}
+        self.busy_cores = (machine.busy_seconds() - self._busy) / self.seconds
 
     def share(self, name: str) -> float:
         """Of one core."""

@@ -66,7 +66,7 @@ async def _broadcasts(boards: Boards, size: int) -> dict[str, float]:
     await _one(boards)  # whatever the first one after a pause costs more
     before = await boards.client.ask("counts")
     waited = 0.0
-    with Meter(server=[boards.server], clients=[boards.client]) as meter:
+    with Meter(server=boards.server.cpu_seconds, clients=boards.client.cpu_seconds) as meter:
         for _ in range(changes):
             waited += await _one(boards)
     after = await boards.client.ask("counts")
@@ -99,7 +99,7 @@ async def _flow(arena: Arena) -> dict[str, float]:
         await other.flow(FLOW_CHANGES_PER_SECOND, 1)
         await boards.client.ask("sample", boards=READING_BOARDS)
         before = await boards.client.ask("counts")
-        with Meter(server=[boards.server], clients=[boards.client]) as meter:
+        with Meter(server=boards.server.cpu_seconds, clients=boards.client.cpu_seconds) as meter:
             changes = await other.flow(FLOW_CHANGES_PER_SECOND, FLOW_SECONDS)
         after = await boards.client.ask("counts")
         await asyncio.sleep(1)

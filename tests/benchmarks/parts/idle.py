@@ -27,7 +27,7 @@ async def measure(arena: Arena, _rounds: int, say: Callable[[str], None]) -> Res
         other_hub(arena, arena.quiet_site) as other,
         hub_boards(arena, hub, arena.quiet_site, other) as boards,
     ):
-        with Meter(hub=[hub.child]) as alone:
+        with Meter(hub=hub.child.cpu_seconds) as alone:
             await asyncio.sleep(5)
         for boards_now in STEPS:
             await boards.connect(boards_now)
@@ -35,7 +35,7 @@ async def measure(arena: Arena, _rounds: int, say: Callable[[str], None]) -> Res
             points.append((boards_now, hub.child.resident_bytes))
         say(f"{STEPS[-1]} boards: {slope(points) / 1_000:.1f} KB each; resting for {REST_SECONDS:.0f} s")
         before = await boards.client.ask("counts")
-        with Meter(hub=[hub.child], clients=[boards.client]) as rest:
+        with Meter(hub=hub.child.cpu_seconds, clients=boards.client.cpu_seconds) as rest:
             await asyncio.sleep(REST_SECONDS)
         after = await boards.client.ask("counts")
     share, base = rest.share("hub"), alone.share("hub")
