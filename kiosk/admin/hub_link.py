@@ -13,10 +13,10 @@ from typing import Final, TypeVar
 from kiosk.admin.faults import CommandRefused, SignInNeeded
 from kiosk.admin.sign_in import SignIn
 from kiosk.link.client import LinkDown, Wire, connect
-from kiosk.link.session import Event, Failed, PersonSignIn, Replied, Session, Welcomed
+from kiosk.link.session import Event, Failed, PersonSignIn, Replied, Session, SignInRefused, Welcomed
 from kiosk.settings import Settings
 from protocol.commands import AuthRefresh, Command
-from protocol.errors import ProtocolError
+from protocol.errors import CloseCode, ProtocolError
 from protocol.replies import AuthRefreshed, Reply
 
 _R = TypeVar("_R", bound=Reply)
@@ -92,12 +92,14 @@ class HubLink:
         await self._wire.send(self._session.take_frames())
 
     async def is_admitted(self) -> bool:
-        """Wait for the hub's verdict on the token."""
+        """Wait for the hub's verdict on the token. A hub that can't give one now is a LinkDown."""
         try:
             async with asyncio.timeout(self._settings.welcome_timeout_seconds):
                 verdict = await self.next_event()
         except TimeoutError:
             raise LinkDown("the hub didn't welcome us in time") from None
+        if isinstance(verdict, SignInRefused) and verdict.error.retry:
+            raise LinkDown(f"the hub can't look this session up: {verdict.error.message}", CloseCode.DRAINING)
         return isinstance(verdict, Welcomed)
 
 

@@ -151,6 +151,8 @@ class Conversation:
                 await self._learn(welcome.device)
                 _log.info("the hub has welcomed this terminal, %s unanswered punches", self._outbox.unanswered)
                 self._host.welcomed()
+            case SignInRefused(error) if error.retry:
+                raise LinkDown(f"the hub can't tell who this terminal is just now: {error.message}", CloseCode.DRAINING)
             case SignInRefused(error):
                 raise LinkDown(f"the hub doesn't accept this terminal: {error.message}", CloseCode.NOT_ALLOWED)
             case Pushed(DeviceStateChanged() as changed):

@@ -54,6 +54,7 @@ class PageHub:
     max_in_flight: int = 8
     clock_offset: timedelta = timedelta(0)
     status: str = "active"
+    """Also `unknown`, and `unavailable` while the hub can't look anyone up."""
     refuse: Callable[[Json, int], Json | None] = lambda _punch, _times: None
     sealing: X25519PrivateKey = field(default_factory=X25519PrivateKey.generate)
     journals: dict[str, Journal] = field(default_factory=dict)
@@ -140,6 +141,10 @@ class PageHub:
         if not good or self.status == "unknown":
             await socket.send_str(json.dumps([error("unauthenticated") | {"re": 1}]))
             await socket.close(code=3500)
+            return False
+        if self.status == "unavailable":
+            await socket.send_str(json.dumps([error("unavailable") | {"re": 1}]))
+            await socket.close(code=3001)
             return False
         welcome: Json = {"type": "welcome", "re": 1, "session_id": str(uuid4()), "role": "kiosk"}
         welcome |= {"subject": self.device_id, "scope": {"site_ids": [], "department_ids": None}, "expires_at": None}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -202,6 +203,18 @@ async def test_a_hub_that_does_not_know_the_terminal_is_tried_again_later(place:
     assert place.hub.connections == connections, "it waits out refused_retry_seconds"
     await place.online()
     assert terminal.state.fault is None
+
+
+async def test_a_hub_that_can_not_look_the_terminal_up_is_tried_again_soon(place: Place) -> None:
+    """Its database is away: that says nothing about the terminal."""
+    place.settings = dataclasses.replace(place.settings, refused_retry_seconds=600)
+    place.hub.status = "unavailable"
+    await place.serve()
+    terminal = await place.begin()
+    await place.until(lambda: place.hub.connections > 2)
+    assert terminal.state.fault is None
+    place.hub.status = "active"
+    await place.online()
 
 
 async def test_nothing_listens_is_said_in_plain_words(place: Place) -> None:
