@@ -80,7 +80,6 @@ bench: setup ## How fast it is, beside what else one would pick; writes README.m
 	@$(call TIMED,$(BIN)/python -m tests.benchmarks $(ARGS),bench)
 
 test-faults: setup ## The fault campaign: 50,000 punches amid kills, cuts and worse; SEED=… repeats a schedule
-	@$(BIN)/python -m tests.faults.campaign.faketime >/dev/null || true
 	@$(call TIMED,$(BIN)/python -m tests.faults.campaign $(if $(SEED),--seed $(SEED)) $(ARGS),test-faults)
 
 format: setup ## Bring the code into its one form

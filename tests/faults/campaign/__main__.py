@@ -16,7 +16,7 @@ from pathlib import Path
 import uvloop
 
 from tests.faults.campaign.campaign import Campaign
-from tests.faults.campaign.faketime import find_or_install_faketime
+from tests.faults.campaign.faketime import ADVICE, find_or_install_faketime
 from tests.faults.campaign.report import Report
 from tests.faults.campaign.schedule import PLANS, Plan
 from tests.faults.campaign.world import running_world
@@ -44,7 +44,8 @@ def main() -> int:
     options = parser.parse_args()
     seed = int(time.time()) if options.seed is None else options.seed
     print(f"seed {seed}", flush=True)
-    faketime = find_or_install_faketime()
+    if (faketime := find_or_install_faketime()) is None:
+        print(ADVICE, flush=True)
     folder = Path(tempfile.mkdtemp(prefix="attendance-faults-"))
     folder.chmod(0o711)  # PostgreSQL may run as another user and must get through to its own folder
     try:

@@ -55,6 +55,7 @@ class WatchingBoard:
     pushes: int = 0
     _last_id: int = 1
     _waiting: list[dict[str, Any]] = field(default_factory=list)
+    _parts: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     async def run(self) -> None:
         attempt = 0
@@ -68,7 +69,9 @@ class WatchingBoard:
                     await asyncio.sleep(self.dice.uniform(0, 0.2))
                 attempt = 0 if self.online else attempt + 1
                 self.online = False
-                self.board._arriving.clear()  # the parts of a state that broke off belong to no other
+                # The parts of a state that broke off belong to no other.
+                self.board._arriving.clear()
+                self._parts.clear()
 
     async def _watch(self, session: aiohttp.ClientSession, url: str) -> None:
         async with asyncio.timeout(OPEN_SECONDS):
@@ -110,9 +113,7 @@ class WatchingBoard:
     def _take(self, message: Message) -> None:
         match message["type"]:
             case "presence.state":
-                for part in message["sites"]:
-                    line = {name: part[name] for name in ("site_id", "epoch", "offset", "resumed")}
-                    self._note({"did": "state", **line, "people": compact(part["people"])})
+                self._take_state(message)
             case "presence.changed":
                 self.pushes += 1
                 line = {name: message[name] for name in ("site_id", "epoch", "from", "offset", "removed")}
@@ -127,6 +128,17 @@ class WatchingBoard:
         self.board.take(message)
         if message["type"] == "presence.state" and message["last"]:
             self.online = True
+
+    def _take_state(self, message: Message) -> None:
+        """A site may come in several parts; it is noted whole, once the last part is here."""
+        for part in message["sites"]:
+            line = {name: part[name] for name in ("site_id", "epoch", "offset", "resumed")}
+            whole = self._parts.setdefault(part["site_id"], {"did": "state", **line, "people": []})
+            whole["people"] += compact(part["people"])
+        if message["last"]:
+            parts, self._parts = self._parts, {}
+            for whole in parts.values():
+                self._note(whole)
 
     def _note(self, line: dict[str, Any]) -> None:
         self._waiting.append({**line, "connection": self.connections})

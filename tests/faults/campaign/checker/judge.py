@@ -4,13 +4,23 @@ The record holds what a kiosk kept exactly once, in the order in which it was ke
 the same order; boards are told what the streams hold and show what the punches add up to.
 """
 
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tests.faults.campaign.checker.histories import Answer, BoardHistory, Change, Kept, KioskHistory, State, View
-from tests.faults.campaign.checker.record import Entry, Record, Row
+from tests.faults.campaign.checker.histories import (
+    Answer,
+    BoardHistory,
+    Change,
+    Kept,
+    KioskHistory,
+    Person,
+    State,
+    View,
+)
+from tests.faults.campaign.checker.record import NOWHERE, Entry, Record, Row
 
 FINAL = "final"
 """The label of the view that is judged."""
@@ -45,6 +55,7 @@ def judge(kiosks: Sequence[KioskHistory], boards: Sequence[BoardHistory], record
     for kiosk in kiosks:
         for answer in kiosk.answers:
             answers[answer.punch_id].append(answer)
+    streams = Streams(record)
     return [
         *lost(kept, answers, record.punches),
         *lost_receipts(record),
@@ -55,7 +66,7 @@ def judge(kiosks: Sequence[KioskHistory], boards: Sequence[BoardHistory], record
         *reordered_streams(record),
         *changed_answers(answers, record.punches),
         *streams_with_holes(record),
-        *(finding for board in boards for finding in told_wrongly(board, record)),
+        *(finding for board in boards for finding in told_wrongly(board, record, streams)),
         *told_differently(boards),
         *(finding for board in boards for finding in went_backwards(board)),
         *(finding for board in boards for finding in shows_wrongly(board, record)),
@@ -187,25 +198,51 @@ def changed_answers(answers: dict[str, list[Answer]], rows: Iterable[Row]) -> It
             yield Finding(Wrong.CHANGED, punch_id, f"answered as {sorted(map(str, said))}, recorded as {row.lasting}")
 
 
-def told_wrongly(board: BoardHistory, record: Record) -> Iterator[Finding]:
-    """Every push is what its stretch of the stream comes to, person by person."""
-    streams: dict[str, dict[int, Entry]] = defaultdict(dict)
-    for entry in record.entries:
-        streams[entry.site_id][entry.offset] = entry
+def told_wrongly(board: BoardHistory, record: Record, streams: "Streams") -> Iterator[Finding]:
+    """Every fresh state is what the stream comes to up to there, every push what its stretch of it comes to."""
     for told in board.told:
         where = f"{board.name}, {told.site_id} up to {told.offset}"
         if told.epoch not in record.epochs:
             yield Finding(Wrong.UNEQUAL, where, f"epoch {told.epoch} was never minted")
+        if told.offset > record.heads.get(told.site_id, 0):
+            yield Finding(Wrong.UNEQUAL, where, "the stream doesn't reach that far")
         if isinstance(told, State):
+            if not told.resumed and told.people != streams.board(told.site_id, told.offset):
+                yield Finding(Wrong.UNEQUAL, where, "the state isn't what the stream comes to")
             continue
-        stretch = [streams[told.site_id].get(offset) for offset in range(told.after + 1, told.offset + 1)]
-        latest = {entry.employee_id: entry for entry in stretch if entry is not None}
-        if None in stretch:
-            yield Finding(Wrong.UNEQUAL, where, "it was told of offsets that the stream doesn't have")
-        on = {person: entry.person for person, entry in latest.items() if entry.on_board}
-        off = {person for person, entry in latest.items() if not entry.on_board}
-        if told.people != on or told.removed != off:
+        people, removed = streams.stretch(told.site_id, told.after, told.offset)
+        if told.people != people or told.removed != removed:
             yield Finding(Wrong.UNEQUAL, where, f"the push after {told.after} isn't what the stream holds")
+
+
+class Streams:
+    """The record's streams, to be asked for what they come to."""
+
+    def __init__(self, record: Record) -> None:
+        self._homes = record.homes
+        self._by_offset: dict[str, dict[int, Entry]] = defaultdict(dict)
+        self._by_person: dict[str, dict[str, list[Entry]]] = defaultdict(lambda: defaultdict(list))
+        for entry in sorted(record.entries, key=lambda one: one.offset):
+            self._by_offset[entry.site_id][entry.offset] = entry
+            self._by_person[entry.site_id][entry.employee_id].append(entry)
+
+    def stretch(self, site_id: str, after: int, offset: int) -> tuple[dict[str, Person], frozenset[str]]:
+        """Who is shown as what, and who is taken off, by the changes after `after` up to `offset`."""
+        found = self._by_offset[site_id]
+        latest = {found[place].employee_id: found[place] for place in range(after + 1, offset + 1) if place in found}
+        people = {person: entry.person for person, entry in latest.items() if entry.on_board}
+        return people, frozenset(latest.keys() - people.keys())
+
+    def board(self, site_id: str, offset: int) -> dict[str, Person]:
+        """A site's board at an offset."""
+        shown = {person: NOWHERE for person, home in self._homes.items() if home == site_id}
+        for person, entries in self._by_person[site_id].items():
+            place = bisect_right(entries, offset, key=lambda entry: entry.offset)
+            if place and entries[place - 1].on_board:
+                shown[person] = entries[place - 1].person
+            elif place:
+                shown.pop(person, None)
+        return shown
 
 
 def told_differently(boards: Iterable[BoardHistory]) -> Iterator[Finding]:
