@@ -14,7 +14,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests.running_hub import RunningDemo
+from tests.running_hub import RunningDemo, free_port
 
 pytestmark = pytest.mark.e2e
 
@@ -135,7 +135,7 @@ def start_another(data: Path, port: int) -> "subprocess.CompletedProcess[str]":
 
 
 def test_a_second_demo_in_the_same_folder_is_refused_in_one_line(demo: RunningDemo) -> None:
-    second = start_another(demo.data, demo.port + 1)
+    second = start_another(demo.data, free_port())
     assert second.returncode == 1
     assert second.stdout == ""
     assert f"in use by process {demo.process.process.pid}" in second.stderr.splitlines()[-1]
