@@ -2,7 +2,7 @@
 
     make bench                                        # everything; writes the README's table and chart
     make bench ARGS='--parts fan-out,idle --rounds 1' # some of it; prints the table, leaves the README alone
-    .venv/bin/python -m tests.benchmarks --parts punches --rounds 2 --profile /tmp/profiles
+    make bench ARGS='--table'                         # table and chart again from the last whole run
 
 It brings its own PostgreSQL and Valkey (fsync on), and needs nothing but the bench extra's packages. Parts:
 
@@ -10,10 +10,14 @@ It brings its own PostgreSQL and Valkey (fsync on), and needs nothing but the be
               group commits without hub and socket) and the naive design (FastAPI, one INSERT a message, no crypto)
     fan-out   CPU a delivery and deliveries a second to 100, 1,000 and 5,000 boards, frame by frame, and 2,000 changes a
               second coalesced, beside picows, websockets.broadcast and python-socketio
+    latency   punch to board at half load through one hub and two; punches a second through two
     idle      memory of an idle board; what 5,000 of them cost at rest
+    record    ten million punches against an empty record (BENCH_RECORD_PUNCHES=1000000 for fewer)
 
 Trust ratios and CPU time; a machine that others use too moves everything else. Within a round all contestants take
-turns, and a ratio is the median of the rounds' own ratios.
+turns, and a ratio is the median of the rounds' own ratios. `--profile FOLDER` has py-spy write where the hub's time
+went while it was measured, one file for each measurement; a sampled hub is slower, so take no figures from that run.
+Raw figures: `.bench/figures.json` of a whole run, `.bench/partial.json` of some parts.
 """
 
 from __future__ import annotations
@@ -23,35 +27,57 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import uvloop
 
+from tests.benchmarks import machine, processes
 from tests.benchmarks.arena import Arena, arena
+from tests.benchmarks.chart import DARK, LIGHT, svg
 from tests.benchmarks.figures import Result
-from tests.benchmarks.parts import fan_out, idle, punches
+from tests.benchmarks.parts import fan_out, idle, latency, punches, record
+from tests.benchmarks.reasons import REASONS
+from tests.benchmarks.report import CHART, into, section
 
 Part = Callable[[Arena, int, Callable[[str], None]], Awaitable[Result]]
-PARTS: Final[dict[str, Part]] = {part.PART: part.measure for part in (punches, fan_out, idle)}
+PARTS: Final[dict[str, Part]] = {part.PART: part.measure for part in (punches, fan_out, latency, idle, record)}
+ROOT: Final = Path(__file__).parents[2]
+FIGURES: Final = ROOT / ".bench" / "figures.json"
+PARTIAL: Final = ROOT / ".bench" / "partial.json"
 
 
-def parse(arguments: list[str]) -> argparse.Namespace:
+class Run(msgspec.Struct, kw_only=True):
+    """A run, as it is kept."""
+
+    at: str
+    rounds: int
+    seconds: float
+    machine: dict[str, str]
+    results: list[Result]
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parts", default=",".join(PARTS), help=f"of {', '.join(PARTS)} (default: all)")
+    parser.add_argument("--parts", default="", help=f"of {', '.join(PARTS)} (default: all, and the README)")
     parser.add_argument("--rounds", type=int, default=3, help="of each comparison (default: 3)")
+    parser.add_argument(
+        "--table", action="store_true", help="measure nothing: write the README from the last whole run"
+    )
+    parser.add_argument("--profile", type=Path, metavar="FOLDER", help="where py-spy writes the hub's profiles")
     options = parser.parse_args(arguments)
-    options.parts = options.parts.split(",")
-    if unknown := set(options.parts) - PARTS.keys():
+    options.chosen = options.parts.split(",") if options.parts else list(PARTS)
+    if unknown := set(options.chosen) - PARTS.keys():
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
     return options
 
 
-async def run(options: argparse.Namespace, folder: Path) -> list[Result]:
+async def measure(chosen: Sequence[str], rounds: int, folder: Path) -> Run:
     began = time.monotonic()
-    results = []
 
     def say(text: str) -> None:
         sys.stderr.write(f"[{time.monotonic() - began:5.0f} s] {text}\n")
@@ -61,25 +87,56 @@ async def run(options: argparse.Namespace, folder: Path) -> list[Result]:
         say(f"{name}: {text}")
 
     say("starting PostgreSQL and Valkey, making the company")
-    async with arena(folder) as parts:
-        for name in options.parts:
+    results = []
+    async with arena(folder) as place:
+        for name in chosen:
             say(f"part {name}")
-            results.append(await PARTS[name](parts, options.rounds, partial(tell, name)))
-    return results
+            results.append(await PARTS[name](place, rounds, partial(tell, name)))
+    return Run(
+        at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        rounds=rounds,
+        seconds=time.monotonic() - began,
+        machine=machine.describe(),
+        results=results,
+    )
+
+
+def written(run: Run) -> str:
+    """The README's section."""
+    rows = [row for result in run.results for row in result.rows]
+    bars = [bar for result in run.results for bar in result.bars]
+    when = f"Medians of {run.rounds} rounds in one run of {run.seconds / 60:.0f} minutes, {run.at}"
+    alt = "; ".join(f"{bar.name} {bar.label}" for bar in bars)
+    return section(rows, run.machine, when=when, alt=alt, reasons=REASONS)
+
+
+def publish(run: Run) -> None:
+    readme = ROOT / "README.md"
+    readme.write_text(into(readme.read_text(encoding="utf-8"), written(run)), encoding="utf-8")
+    bars = [bar for result in run.results for bar in result.bars]
+    for name, theme in (("light", LIGHT), ("dark", DARK)):
+        (ROOT / CHART.format(theme=name)).write_text(svg(bars, theme), encoding="utf-8")
 
 
 def main() -> int:
     options = parse(sys.argv[1:])
+    if options.table:
+        publish(msgspec.json.decode(FIGURES.read_bytes(), type=Run))
+        return 0
+    processes.profiles = options.profile
     folder = Path(tempfile.mkdtemp(prefix="attendance-bench-"))
     folder.chmod(0o711)  # PostgreSQL may run as another user and must get through to its own folder
     try:
-        results = uvloop.run(run(options, folder))
+        run = uvloop.run(measure(options.chosen, options.rounds, folder))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    for result in results:
-        for row in result.rows:
-            verdict = {True: "met", False: "NOT MET", None: ""}[row.met]
-            print(" | ".join((row.what, row.measured, row.beside, row.asked, verdict, row.limit)))
+    whole = options.chosen == list(PARTS)
+    target = FIGURES if whole else PARTIAL
+    target.parent.mkdir(exist_ok=True)
+    target.write_bytes(msgspec.json.format(msgspec.json.encode(run), indent=1) + b"\n")
+    sys.stdout.write(written(run) + "\n")
+    if whole:
+        publish(run)
     return 0
 
 

@@ -36,6 +36,7 @@ PEOPLE: Final = 4_000
 POSTGRES: Final = {"max_wal_size": "4GB", "checkpoint_timeout": "30min"}
 """No checkpoint amid a measurement; commits are as durable as ever."""
 SHARED_BUFFERS_MB: Final = 1_024
+_PRISTINE: Final = "pristine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +132,8 @@ class Arena:
             token: str = (await answer.json())["access_token"]
             return token
 
-    async def add_terminals(self, count: int, dsns: DatabaseDsns | None = None) -> list[Terminal]:
-        """Active devices, alternating between the two busy sites."""
+    async def add_terminals(self, count: int, *all_dsns: DatabaseDsns) -> list[Terminal]:
+        """Active devices, alternating between the two busy sites; the same in each database named."""
         sites = self.busy_sites
         made = [
             (uuid4(), sites[number % len(sites)], Ed25519PrivateKey.generate(), f"Bench {uuid4()}")
@@ -142,20 +143,17 @@ class Arena:
             Device(device_id, site_id, name, key.public_key().public_bytes_raw(), DeviceStatus.ACTIVE, None, None)
             for device_id, site_id, key, name in made
         ]
-        connection = await asyncpg.connect((dsns or self.dsns).migrator)
-        try:
-            await enrolment.add_devices(connection, devices)
-        finally:
-            await connection.close()
+        for dsns in all_dsns or (self.dsns,):
+            connection = await asyncpg.connect(dsns.migrator)
+            try:
+                await enrolment.add_devices(connection, devices)
+            finally:
+                await connection.close()
         return [Terminal(device_id, site_id, key.private_bytes_raw()) for device_id, site_id, key, _ in made]
 
-    async def copy_database(self, name: str) -> DatabaseDsns:
-        """Everything as it is now under another name; nobody may be connected."""
-        connection = await asyncpg.connect(self.postgres.superuser_dsn)
-        try:
-            await connection.execute(f"CREATE DATABASE {name} TEMPLATE {DATABASE} OWNER attendance_owner")
-        finally:
-            await connection.close()
+    async def fresh_database(self, name: str) -> DatabaseDsns:
+        """The company, its people, and no punch."""
+        await _copy_database(self.postgres.superuser_dsn, _PRISTINE, name)
         return replace(
             self.dsns,
             migrator=named(self.dsns.migrator, name),
@@ -189,7 +187,16 @@ async def arena(folder: Path) -> AsyncIterator[Arena]:
         finally:
             hashes.close()
         badges = await _add_people(dsns, company, secrets)
+        await _copy_database(postgres.superuser_dsn, DATABASE, _PRISTINE)
         yield Arena(folder, postgres, valkey, dsns, company, secrets, badges)
+
+
+async def _copy_database(superuser_dsn: str, template: str, name: str) -> None:
+    connection = await asyncpg.connect(superuser_dsn)
+    try:
+        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER attendance_owner")
+    finally:
+        await connection.close()
 
 
 def named(dsn: str, database: str) -> str:

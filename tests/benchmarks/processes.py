@@ -7,9 +7,11 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final, Self
 
@@ -22,6 +24,10 @@ START_SECONDS: Final = 60.0
 ANSWER_SECONDS: Final = 240.0
 STOP_SECONDS: Final = 15.0
 LINE_BYTES: Final = 1 << 24
+
+
+profiles: Path | None = None
+"""Where py-spy writes what the measured servers did, if anywhere; set once, before anything starts."""
 
 
 class Child:
@@ -131,6 +137,24 @@ class Child:
                     pass
                 await asyncio.sleep(0.05)
         raise RuntimeError(f"{self.name} does not serve:\n{self._log.read_text()[-3_000:]}")
+
+
+@contextmanager
+def profiled(child: Child, label: str) -> Iterator[None]:
+    """Where a server's time goes meanwhile, as collapsed stacks, if profiles were asked for."""
+    if profiles is None:
+        yield
+        return
+    profiles.mkdir(parents=True, exist_ok=True)
+    name = re.sub(r"\W+", "-", f"{child.name}-{label}-{time.time():.0f}") + ".txt"
+    command = [str(Path(sys.executable).with_name("py-spy")), "record", "--pid", str(child.pid), "--nonblocking"]
+    command += ["--rate", "200", "--format", "raw", "--duration", "600", "--output", str(profiles / name)]
+    sampler = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        sampler.send_signal(signal.SIGINT)
+        sampler.wait(30)
 
 
 class Meter:

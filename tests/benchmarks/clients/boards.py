@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.clients.boards URL hub|plain|socketio
 
-Commands: `connect {count, token?, site_ids?}`, `expect {frames}` (answers once every board got that many changes
-more), `sample {boards}`, `report`, `counts`. A board of the hub watches; a plain one has nothing to say; one of
-Socket.IO speaks Engine.IO's text frames.
+Commands: `connect {count, token?, site_ids?}`, `snapshots {count}`, `expect {frames}` (answers once every board got that
+many changes more), `sample {boards}`, `report`, `seen`, `counts`. A board of the hub watches; a plain one has nothing to
+say; one of Socket.IO speaks Engine.IO's text frames.
 """
 
 from __future__ import annotations
@@ -107,14 +107,18 @@ class PlainBoard(Board):
 class HubBoard(Board):
     token = ""
     site_ids: tuple[str, ...] = ()
+    state_seconds = 0.0
+    _watched = 0.0
 
     def greet(self, frame: WSFrame) -> None:
         text = frame.get_payload_as_bytes()
         if text.startswith(b'[{"type":"hello"'):
             self.say(json.dumps({"type": "auth", "id": 1, "token": self.token}))
         elif text.startswith(b'[{"type":"welcome"'):
+            self._watched = time.monotonic()
             self.say(json.dumps({"type": "presence.watch", "id": 2, "site_ids": self.site_ids}))
         elif b'"last":true' in text:
+            self.state_seconds = time.monotonic() - self._watched
             self.ready.set_result(None)
         elif b'"type":"error"' in text:
             self.ready.set_exception(RuntimeError(text[:300].decode()))
@@ -155,6 +159,17 @@ async def connect(url: str, make: Callable[[], Board], count: int) -> list[Board
     return await asyncio.gather(*(one() for _ in range(count)))
 
 
+async def snapshots(url: str, make: Callable[[], Board], count: int) -> list[float]:
+    """How long the hub takes from a board's watch to the last part of its state, one board after the other."""
+    seconds = []
+    for _ in range(count):
+        [board] = await connect(url, make, 1)
+        assert isinstance(board, HubBoard)
+        seconds.append(board.state_seconds)
+        board.transport.disconnect()
+    return seconds
+
+
 def latencies(totals: Totals) -> dict[str, Any]:
     """From `since` to arrival, milliseconds: the changes tell the time at which they were begun."""
     offset = time.time() - time.monotonic()
@@ -182,6 +197,8 @@ async def serve(url: str, kind: str) -> None:
                 HubBoard.site_ids = tuple(command.get("site_ids", HubBoard.site_ids))
                 boards += await connect(url, lambda: KINDS[kind](totals), command["count"] - len(boards))
                 say({"connected": len(boards)})
+            case "snapshots":
+                say({"seconds": await snapshots(url, lambda: KINDS[kind](totals), command["count"])})
             case "expect":
                 totals.target = totals.changes + command["frames"] * len(boards)
                 totals.reached = lambda: say({"at": time.monotonic()})

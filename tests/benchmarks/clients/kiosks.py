@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.clients.kiosks PLAN_FILE
 
-Commands: `prepare {each, turn}`, `run` (16 in flight at each), `pace {per_second}`. The plan says where the server
-is, whether it is the hub or the naive peer, which devices there are, and whose badges they read.
+Commands: `prepare {each, turn}`, `welcomes`, `run` (16 in flight at each), `pace {per_second}`. The plan says where the
+server is, whether it is the hub or the naive peer, which devices there are, and whose badges they read.
 """
 
 from __future__ import annotations
@@ -133,6 +133,7 @@ class Kiosk(WSListener):
         self.done: asyncio.Future[None] | None = None
         self.frames: list[tuple[bytes, str]] = []
         self.sent_at: list[tuple[str, float]] = []
+        self.welcome_seconds = self._asked = 0.0
         self._sent = self._answered = 0
         self._in_flight = 0
 
@@ -175,8 +176,10 @@ class Kiosk(WSListener):
                 nonce=message["nonce"],
                 server_time=parse_time(message["server_time"]),
             )
+            self._asked = time.monotonic()
             self._say(msgspec.json.encode({"type": "auth", "id": 1, "token": token}))
         elif message["type"] == "welcome":
+            self.welcome_seconds = time.monotonic() - self._asked
             key = max(message["device"]["sealing_keys"], key=lambda one: str(one["not_after"]))
             self._welcomed(key["id"], X25519PublicKey.from_public_bytes(from_binary(key["public_key"], length=32)))
         else:
@@ -188,6 +191,9 @@ class Kiosk(WSListener):
 
     def _say(self, payload: bytes) -> None:
         self._transport.send(WSMsgType.TEXT, payload)
+
+    def close(self) -> None:
+        self._transport.disconnect()
 
     def begin(self, in_flight: int) -> asyncio.Future[None]:
         """Send what is prepared, so much at a time; 0: whoever paces it sends. Done when all is answered."""
@@ -250,6 +256,16 @@ async def pace(kiosks: Sequence[Kiosk], per_second: float) -> float:
     return time.perf_counter() - began
 
 
+async def welcomes(plan: Plan) -> list[float]:
+    """How long the hub takes from each device's assertion to its journal in `welcome`, one after the other."""
+    seconds = []
+    for device in plan.devices:
+        [kiosk] = await connect(msgspec.structs.replace(plan, devices=[device]))
+        seconds.append(kiosk.welcome_seconds)
+        kiosk.close()
+    return seconds
+
+
 async def serve(plan: Plan) -> None:
     kiosks = await connect(plan)
     say({"connected": len(kiosks)})
@@ -257,6 +273,8 @@ async def serve(plan: Plan) -> None:
         match command["do"]:
             case "prepare":
                 say({"turn": prepare(kiosks, plan, command["each"], command["turn"])})
+            case "welcomes":
+                say({"seconds": await welcomes(plan)})
             case "run":
                 began = time.perf_counter()
                 await asyncio.gather(*(kiosk.begin(IN_FLIGHT) for kiosk in kiosks))

@@ -20,29 +20,37 @@ from tests.benchmarks.arena import Arena, named
 from tests.benchmarks.ceiling import Plan as CeilingPlan
 from tests.benchmarks.clients.kiosks import Device, Plan
 from tests.benchmarks.peers.naive_server import SCHEMA
-from tests.benchmarks.processes import Child, Meter
+from tests.benchmarks.processes import Child, Meter, profiled
 from tests.running_hub import free_port
 
 CORES: Final = os.cpu_count() or 1
-BEGIN_DAYS_AGO: Final = 200
+BEGIN_DAYS_AGO: Final = 60
 """Before all that is punched in a run, four hours of it a lap."""
 
 
-def begin() -> str:
-    return format_time(utc_now() - timedelta(days=BEGIN_DAYS_AGO))
+def begin(days_ago: int = BEGIN_DAYS_AGO) -> str:
+    """A full hour so long ago."""
+    return format_time(utc_now().replace(minute=0, second=0, microsecond=0) - timedelta(days=days_ago))
 
 
-async def devices(arena: Arena, count: int, dsns: DatabaseDsns | None = None) -> list[Device]:
+async def devices(arena: Arena, count: int, *dsns: DatabaseDsns) -> list[Device]:
     sites = arena.busy_sites
     return [
         Device(terminal.device_id, sites.index(terminal.site_id), to_binary(terminal.private_key))
-        for terminal in await arena.add_terminals(count, dsns)
+        for terminal in await arena.add_terminals(count, *dsns)
     ]
 
 
 @asynccontextmanager
 async def kiosks(
-    arena: Arena, name: str, urls: Sequence[str], held: Sequence[Device], *, naive: bool = False, crypto: bool = True
+    arena: Arena,
+    name: str,
+    urls: Sequence[str],
+    held: Sequence[Device],
+    *,
+    naive: bool = False,
+    crypto: bool = True,
+    days_ago: int = BEGIN_DAYS_AGO,
 ) -> AsyncIterator[Child]:
     """A process with a kiosk on each device, connected."""
     plan = Plan(
@@ -51,7 +59,7 @@ async def kiosks(
         crypto=crypto,
         devices=list(held),
         badges=list(arena.badges.values()),
-        begin=begin(),
+        begin=begin(days_ago),
     )
     path = arena.folder / f"plan-{name}.json"
     path.write_bytes(msgspec.json.encode(plan))
@@ -132,7 +140,10 @@ async def timed(
 ) -> dict[str, Any]:
     """Run what is prepared: punches a second, CPU a punch of the server (else of `driven`), and who was busy."""
     server = server or driven
-    with Meter(server=server.cpu_seconds, clients=driven.cpu_seconds, postgres=arena.postgres_seconds) as meter:
+    with (
+        profiled(server, driven.name),
+        Meter(server=server.cpu_seconds, clients=driven.cpu_seconds, postgres=arena.postgres_seconds) as meter,
+    ):
         answer = await driven.ask(command, **(arguments or {}))
     return {
         **answer,

@@ -17,7 +17,7 @@ from tests.benchmarks.arena import Arena, settle
 from tests.benchmarks.figures import Bar, Result, Row, count, ratio
 from tests.benchmarks.other_hub import other_hub
 from tests.benchmarks.parts.servers import OURS, Boards, everyone, hub_boards
-from tests.benchmarks.processes import Meter
+from tests.benchmarks.processes import Meter, profiled
 
 PART: Final = "fan-out"
 SIZES: Final = (100, 1_000, 5_000)
@@ -66,7 +66,10 @@ async def _broadcasts(boards: Boards, size: int) -> dict[str, float]:
     await _one(boards)  # whatever the first one after a pause costs more
     before = await boards.client.ask("counts")
     waited = 0.0
-    with Meter(server=boards.server.cpu_seconds, clients=boards.client.cpu_seconds) as meter:
+    with (
+        profiled(boards.server, str(size)),
+        Meter(server=boards.server.cpu_seconds, clients=boards.client.cpu_seconds) as meter,
+    ):
         for _ in range(changes):
             waited += await _one(boards)
     after = await boards.client.ask("counts")
@@ -99,7 +102,10 @@ async def _flow(arena: Arena) -> dict[str, float]:
         await other.flow(FLOW_CHANGES_PER_SECOND, 1)
         await boards.client.ask("sample", boards=READING_BOARDS)
         before = await boards.client.ask("counts")
-        with Meter(server=boards.server.cpu_seconds, clients=boards.client.cpu_seconds) as meter:
+        with (
+            profiled(boards.server, "flow"),
+            Meter(server=boards.server.cpu_seconds, clients=boards.client.cpu_seconds) as meter,
+        ):
             changes = await other.flow(FLOW_CHANGES_PER_SECOND, FLOW_SECONDS)
         after = await boards.client.ask("counts")
         await asyncio.sleep(1)

@@ -10,7 +10,7 @@ from tests.benchmarks.arena import Arena
 from tests.benchmarks.figures import Result, Row, slope
 from tests.benchmarks.other_hub import other_hub
 from tests.benchmarks.parts.servers import hub_boards
-from tests.benchmarks.processes import Meter
+from tests.benchmarks.processes import Meter, profiled
 
 PART: Final = "idle"
 STEPS: Final = (1_000, 2_000, 3_000, 4_000, 5_000)
@@ -35,7 +35,10 @@ async def measure(arena: Arena, _rounds: int, say: Callable[[str], None]) -> Res
             points.append((boards_now, hub.child.resident_bytes))
         say(f"{STEPS[-1]} boards: {slope(points) / 1_000:.1f} KB each; resting for {REST_SECONDS:.0f} s")
         before = await boards.client.ask("counts")
-        with Meter(hub=hub.child.cpu_seconds, clients=boards.client.cpu_seconds) as rest:
+        with (
+            profiled(hub.child, "rest"),
+            Meter(hub=hub.child.cpu_seconds, clients=boards.client.cpu_seconds) as rest,
+        ):
             await asyncio.sleep(REST_SECONDS)
         after = await boards.client.ask("counts")
     share, base = rest.share("hub"), alone.share("hub")
