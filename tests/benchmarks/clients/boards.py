@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.clients.boards URL hub|plain|socketio
 
-Commands: `connect {count, token?, site_ids?}`, `snapshots {count}`, `expect {frames}` (answers once every board got that
-many changes more), `sample {boards}`, `report`, `seen`, `counts`. A board of the hub watches; a plain one has nothing to
-say; one of Socket.IO speaks Engine.IO's text frames.
+Commands: `connect {count, token?, site_ids?}`, `snapshots {count}`, `expect {frames}` (answers once every board got so
+many changes more), `sample {boards}`, `report`, `seen`, `counts`. A board of the hub watches; a plain one has nothing
+to say; one of Socket.IO speaks Engine.IO's text frames.
 """
 
 from __future__ import annotations
