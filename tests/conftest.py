@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests import machines
 from tests.postgres import database_dsns, migrated_cluster
 from tests.running_hub import RunningDemo, ServingHub
 
-__all__ = ["database_dsns", "demo", "demos", "migrated_cluster", "second_hub", "start_demo", "start_hub"]
+__all__ = ["database_dsns", "demo", "demos", "machines", "migrated_cluster", "second_hub", "start_demo", "start_hub"]
 
 FRESH_PEOPLE = 45
 """So many of each site's 80 employees are untouched when a module begins: more than any module takes."""

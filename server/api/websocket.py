@@ -25,13 +25,7 @@ async def websocket(request: web.Request) -> web.StreamResponse:
     # aiohttp upgrades whatever is offered; the contract doesn't.
     if SUBPROTOCOL not in [protocol.strip() for protocol in offered.split(",")]:
         raise web.HTTPBadRequest(text=f"the subprotocol is {SUBPROTOCOL}")
-    socket = web.WebSocketResponse(
-        protocols=(SUBPROTOCOL,),
-        compress=False,
-        autoping=False,
-        max_msg_size=MAX_FRAME_BYTES + 1,  # refuses this size and above with 1009
-        timeout=CLOSE_SECONDS,
-    )
+    socket = a_socket()
     if not socket.can_prepare(request):
         raise web.HTTPBadRequest(text="this is a WebSocket endpoint")
     await socket.prepare(request)
@@ -40,3 +34,14 @@ async def websocket(request: web.Request) -> web.StreamResponse:
         return socket  # gone already
     await request.app[keys.CONNECTIONS].serve(Connection(context, socket, transport, request.app[keys.COMMANDS]))
     return socket
+
+
+def a_socket(*, max_message_bytes: int = MAX_FRAME_BYTES) -> web.WebSocketResponse:
+    """The frame layer of every connection, as `/ws` has it; a larger message is refused with 1009."""
+    return web.WebSocketResponse(
+        protocols=(SUBPROTOCOL,),
+        compress=False,
+        autoping=False,
+        max_msg_size=max_message_bytes + 1,  # refuses this size and above
+        timeout=CLOSE_SECONDS,
+    )

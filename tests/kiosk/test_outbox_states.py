@@ -18,13 +18,13 @@ from unittest import mock
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from kiosk.outbox import Outbox, OutboxUnwritable
 from kiosk.outbox_rows import KeptPunch, Place, Settled, SignedPunch, State
 from protocol.signing import punch_digest
+from tests.machines import machine_settings
 
 DEVICE = uuid4()
 MEMORY = Path("/dev/shm")
@@ -279,9 +279,7 @@ class OutboxMachine(RuleBasedStateMachine):
 
 
 TestOutboxStates = OutboxMachine.TestCase
-TestOutboxStates.settings = settings(
-    max_examples=50, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
-)
+TestOutboxStates.settings = machine_settings(examples=50, steps=25)
 
 
 def test_an_unwritable_file_says_so_and_keeps_nothing(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Any, Final, cast
 from uuid import UUID, uuid5
 
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -21,6 +20,7 @@ from server.services.terminals import Terminals
 from server.telemetry.metrics import Metrics
 from storage.models import Department, Employee, Site, SiteChanges
 from storage.postgres import Database
+from tests.machines import machine_settings
 from tests.server.hub.fakes import FakeDirectory, FakeTerminals
 from tests.server.hub.stream_world import (
     BUSY,
@@ -208,5 +208,5 @@ class StreamMachine(RuleBasedStateMachine):
                 assert board.people == screen.sees(self.truth.board(UUID(site_id)))
 
 
-StreamMachine.TestCase.settings = settings(max_examples=120, stateful_step_count=50, deadline=None)
+StreamMachine.TestCase.settings = machine_settings(examples=120, steps=50)
 TestStreams = StreamMachine.TestCase
