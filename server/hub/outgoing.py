@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Final, Protocol
+
+import structlog
 
 from protocol.codec import join_frame
 from protocol.errors import CloseCode
@@ -24,30 +26,102 @@ _WRITABLE_BYTES: Final = 65_536
 _FLUSHED_AT_ONCE: Final = 250
 """Sockets written to in one turn of the loop: a turn stays under some milliseconds whatever the number of boards."""
 _BUSY_LOOK_SECONDS: Final = 0.02
+_REST_PER_ROUND: Final = 2.0
+"""How much longer than a round of pushes the rest behind it is: pushes leave the loop two thirds of its time …"""
+_REST_MAX_SECONDS: Final = 0.1
+"""… and no change waits longer than this for its round."""
 
 PING: Final = b"\x89\x00"
+
+_log = structlog.get_logger()
+
+
+class Shared:
+    """A message that many clients get: encoded once, and framed once for those who get nothing else with it."""
+
+    __slots__ = ("frame", "message")
+
+    def __init__(self, message: bytes) -> None:
+        self.message = message
+        self.frame = text_frame(join_frame([message]))
 
 
 class PushSource(Protocol):
     """Makes the pushes that are due, when there is room for them."""
 
-    def take(self) -> list[bytes]: ...
+    def take(self) -> Sequence[Shared]: ...
+
+
+class _Lane:
+    """Sockets that have something to take: written to in rounds, a slice a turn, with a rest behind each round.
+
+    The rest follows what the round took (`rest` times as long): few sockets are written to at once, and with
+    thousands what changes meanwhile leaves together, while the loop keeps its time for others.
+    """
+
+    def __init__(self, rest: float) -> None:
+        self._rest = rest
+        self._due: dict[Outgoing, None] = {}
+        self._round: Iterator[Outgoing] = iter(())
+        self._running = False
+        self._began = self._rested_at = 0.0
+
+    def add(self, outgoing: Outgoing) -> None:
+        self._due[outgoing] = None
+        if not self._running:
+            self._start()
+
+    def forget(self, outgoing: Outgoing) -> None:
+        self._due.pop(outgoing, None)
+
+    def _start(self) -> None:
+        self._running = True
+        loop = asyncio.get_running_loop()
+        if (wait := self._rested_at - time.monotonic()) > 0:
+            loop.call_later(wait, self._begin)
+        else:
+            loop.call_soon(self._begin)
+
+    def _begin(self) -> None:
+        due, self._due = self._due, {}
+        self._round = iter(due)
+        self._began = time.monotonic()
+        self._write_some()
+
+    def _write_some(self) -> None:
+        count = 0
+        for outgoing in islice(self._round, _FLUSHED_AT_ONCE):
+            count += 1
+            _flush(outgoing)
+        # The loop's writes come behind its callbacks: the round ends, and is measured, once they are done.
+        asyncio.get_running_loop().call_soon(self._write_some if count == _FLUSHED_AT_ONCE else self._end)
+
+    def _end(self) -> None:
+        now = time.monotonic()
+        self._rested_at = now + min(self._rest * (now - self._began), _REST_MAX_SECONDS)
+        self._running = False
+        if self._due:
+            self._start()
 
 
 class Flusher:
-    """Writes to all sockets that have something to send, a slice a turn; looks after the busy ones."""
+    """Writes to all sockets that have something to take, and looks after the busy ones."""
 
     def __init__(self) -> None:
-        self._due: dict[Outgoing, None] = {}
+        self._answers = _Lane(rest=0)
+        self._pushes = _Lane(_REST_PER_ROUND)
         self._busy: dict[Outgoing, None] = {}
-        self._scheduled = False
         self._watch_busy: asyncio.TimerHandle | None = None
 
     def add(self, outgoing: Outgoing) -> None:
-        if outgoing in self._busy:
-            return
-        self._due[outgoing] = None
-        self._schedule()
+        """It has answers to take; pushes that are due go with them."""
+        if outgoing not in self._busy:
+            self._answers.add(outgoing)
+
+    def push(self, outgoing: Outgoing) -> None:
+        """It has pushes to take, which may wait for each other for a moment."""
+        if outgoing not in self._busy:
+            self._pushes.add(outgoing)
 
     def busy(self, outgoing: Outgoing) -> None:
         """Try again once the socket took something."""
@@ -56,28 +130,22 @@ class Flusher:
             self._watch_busy = asyncio.get_running_loop().call_later(_BUSY_LOOK_SECONDS, self._look)
 
     def forget(self, outgoing: Outgoing) -> None:
-        self._due.pop(outgoing, None)
+        self._answers.forget(outgoing)
+        self._pushes.forget(outgoing)
         self._busy.pop(outgoing, None)
-
-    def _schedule(self) -> None:
-        if not self._scheduled:
-            self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._run)
-
-    def _run(self) -> None:
-        self._scheduled = False
-        for _ in range(min(len(self._due), _FLUSHED_AT_ONCE)):
-            outgoing = next(iter(self._due))
-            del self._due[outgoing]
-            outgoing.flush()
-        if self._due:
-            self._schedule()
 
     def _look(self) -> None:
         self._watch_busy = None
         waiting, self._busy = self._busy, {}
         for outgoing in waiting:
-            outgoing.flush()
+            _flush(outgoing)
+
+
+def _flush(outgoing: Outgoing) -> None:
+    try:
+        outgoing.flush()
+    except Exception as error:  # noqa: BLE001 - what is wrong with one client's pushes must not end the others'
+        _log.error("a client could not be written to", exc_info=error)
 
 
 class Outgoing:
@@ -99,7 +167,7 @@ class Outgoing:
         self._max_bytes = max_bytes
         self._slow_client_seconds = slow_client_seconds
         self._on_slow = on_slow
-        self._messages: deque[bytes] = deque()
+        self._messages: list[bytes] = []
         self._bytes = 0
         self._stuck_since: float | None = None
         self._stuck_bytes = 0
@@ -123,7 +191,7 @@ class Outgoing:
     def wake(self) -> None:
         """Pushes are due."""
         if not self._closed:
-            self._flusher.add(self)
+            self._flusher.push(self)
 
     def ping(self) -> None:
         if not (self._closed or self._transport.is_closing()):
@@ -140,14 +208,17 @@ class Outgoing:
             self._stay_busy(waiting)
             return
         self._stuck_since = None
-        parts = list(self._messages)
-        self._messages.clear()
-        self._bytes = 0
-        if self.pushes is not None and not force:
-            pushes = self.pushes.take()
-            self._metrics.pushed(pushes=len(pushes), coalesced=len(pushes) if len(parts) + len(pushes) > 1 else 0)
-            parts += pushes
-        self._write(parts)
+        pushes = self.pushes.take() if self.pushes is not None and not force else ()
+        if pushes:
+            together = len(self._messages) + len(pushes)
+            self._metrics.pushed(pushes=len(pushes), coalesced=len(pushes) if together > 1 else 0)
+            if together == 1:
+                self._write(pushes[0].frame)
+                return
+        if self._messages or pushes:
+            messages, self._messages, self._bytes = self._messages, [], 0
+            for frame in _frames([*messages, *(push.message for push in pushes)]):
+                self._write(frame)
 
     def close(self) -> None:
         """Take nothing more."""
@@ -156,18 +227,9 @@ class Outgoing:
         self.pushes = None
         self._flusher.forget(self)
 
-    def _write(self, parts: list[bytes]) -> None:
-        frame: list[bytes] = []
-        size = 0
+    def _write(self, frame: bytes) -> None:
         with contextlib.suppress(RuntimeError):  # closed between the check and here
-            for part in parts:
-                if frame and size + len(part) + 1 > MAX_HUB_FRAME_BYTES - 2:
-                    self._transport.write(text_frame(join_frame(frame)))
-                    frame, size = [], 0
-                frame.append(part)
-                size += len(part) + 1
-            if frame:
-                self._transport.write(text_frame(join_frame(frame)))
+            self._transport.write(frame)
 
     def _stay_busy(self, waiting: int) -> None:
         now = time.monotonic()
@@ -181,6 +243,19 @@ class Outgoing:
     def _cut_off(self) -> None:
         self.close()
         self._on_slow(CloseCode.SLOW)
+
+
+def _frames(messages: Sequence[bytes]) -> Iterator[bytes]:
+    """Messages in as few frames as their size allows."""
+    together: list[bytes] = []
+    size = 0
+    for message in messages:
+        if together and size + len(message) + 1 > MAX_HUB_FRAME_BYTES - 2:
+            yield text_frame(join_frame(together))
+            together, size = [], 0
+        together.append(message)
+        size += len(message) + 1
+    yield text_frame(join_frame(together))
 
 
 def text_frame(payload: bytes) -> bytes:

@@ -2,12 +2,12 @@
 
 Only an offset is kept for each client and site. A push is made from the feed's recent changes when the client's
 socket is writable, so a slow client's pushes collapse by person for free, and clients at the same offset with
-the same scope share the same bytes.
+the same scope share the same frame.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -16,7 +16,7 @@ from protocol.codec import encode
 from protocol.events import PresenceChanged, PresenceHead
 from protocol.replies import Person, SiteBoard
 from protocol.values import MAX_STATE_PART_BYTES, Status, format_time
-from server.hub.outgoing import Outgoing
+from server.hub.outgoing import Outgoing, Shared
 from server.rules.permissions import Scope
 from server.services.boards import Boards
 from server.services.directory import Directory
@@ -27,13 +27,44 @@ from storage.models import Change
 _PART_ROOM_BYTES: Final = MAX_STATE_PART_BYTES // 2
 """Of a part of `presence.state`, what sites and their people may fill. Half of it: a client that measures the same part
 with spaces and escaped accents, as its own library would write it, finds it under the limit too."""
-_CACHED_PUSHES: Final = 256
 
 
-@dataclass(slots=True)
-class _Position:
+@dataclass(slots=True, eq=False)
+class _Place:
+    """Where a watch stands in what it sees of a site."""
+
+    watch: Watch
+    view: View
     epoch: UUID | None
     offset: int
+
+
+class View:
+    """A site as a scope sees it: pushes are made once for all who watch it from the same offset."""
+
+    __slots__ = ("_epoch", "_make", "_offset", "_pushes", "feed", "places", "scope")
+
+    def __init__(self, feed: SiteFeed, scope: Scope, make: Callable[[SiteFeed, Scope, int], bytes]) -> None:
+        self.feed = feed
+        self.scope = scope
+        self.places: dict[_Place, None] = {}
+        self._make = make
+        self._epoch = feed.epoch
+        self._offset = feed.offset
+        self._pushes: dict[int, Shared] = {}
+
+    def push(self, epoch: UUID, offset: int) -> Shared | None:
+        """The changes after `offset` up to the feed's; None when they are no longer all here."""
+        feed = self.feed
+        if feed.offset != self._offset or feed.epoch is not self._epoch:
+            self._pushes = {}
+            self._offset, self._epoch = feed.offset, feed.epoch
+        if (known := self._pushes.get(offset)) is not None and epoch is self._epoch:
+            return known
+        if not feed.can_resume(epoch, offset):
+            return None
+        made = self._pushes[offset] = Shared(self._make(feed, self.scope, offset))
+        return made
 
 
 class Switchboard:
@@ -43,43 +74,46 @@ class Switchboard:
         self.boards = boards
         self._directory = directory
         self._terminals = terminals
-        self._watches: dict[UUID, dict[Watch, None]] = {}
-        self._pushes: dict[tuple[UUID, Scope, UUID | None, int, int], bytes] = {}
-        self._heads: dict[UUID, tuple[tuple[int, UUID | None, int], bytes]] = {}
+        self._views: dict[UUID, dict[Scope, View]] = {}
+        self._heads: dict[UUID, tuple[tuple[int, UUID | None, int], Shared]] = {}
         self._tick = 0
         boards.on_advance = self._advanced
 
     def tick(self) -> None:
         """A head is due for every watched site."""
         self._tick += 1
-        for site_id, watches in self._watches.items():
-            for watch in watches:
-                watch.head_due(site_id)
+        for views in self._views.values():
+            for view in views.values():
+                for place in view.places:
+                    place.watch.head_due(place)
 
-    def watch(self, watch: Watch, site_ids: Iterable[UUID]) -> None:
-        for site_id in site_ids:
-            self._watches.setdefault(site_id, {})[watch] = None
+    def view(self, feed: SiteFeed, scope: Scope) -> View:
+        """What a scope sees of a site: the same for everyone who sees as much."""
+        views = self._views.setdefault(feed.site_id, {})
+        if (view := views.get(scope)) is None:
+            view = views[scope] = View(feed, scope, self._push)
+        return view
 
-    def unwatch(self, watch: Watch, site_ids: Iterable[UUID]) -> None:
-        for site_id in site_ids:
-            watches = self._watches.get(site_id, {})
-            watches.pop(watch, None)
-            if not watches:
-                self._watches.pop(site_id, None)
+    def leave(self, place: _Place) -> None:
+        """One watcher less; with the last one a view goes too."""
+        view = place.view
+        view.places.pop(place, None)
+        if not view.places:
+            site_id = view.feed.site_id
+            views = self._views.get(site_id, {})
+            views.pop(view.scope, None)
+            if not views:
+                self._views.pop(site_id, None)
 
     @property
     def subscriptions(self) -> int:
-        return sum(map(len, self._watches.values()))
+        return sum(len(view.places) for views in self._views.values() for view in views.values())
 
-    def push(self, feed: SiteFeed, scope: Scope, offset: int) -> bytes:
-        """The changes after `offset`, encoded for a scope; shared by everyone who asks for the same."""
-        key = (feed.site_id, scope, feed.epoch, offset, feed.offset)
-        if (known := self._pushes.get(key)) is not None:
-            return known
+    def _push(self, feed: SiteFeed, scope: Scope, offset: int) -> bytes:
         changes = feed.since(offset)
         visible = [change for change in changes.values() if self.sees(scope, change.employee_id)]
         assert feed.epoch is not None  # noqa: S101 - a feed that is watched was read
-        encoded = encode(
+        return encode(
             PresenceChanged(
                 site_id=feed.site_id,
                 epoch=feed.epoch,
@@ -89,12 +123,8 @@ class Switchboard:
                 removed=[change.employee_id for change in visible if not change.on_board],
             )
         )
-        if len(self._pushes) >= _CACHED_PUSHES:
-            self._pushes.clear()
-        self._pushes[key] = encoded
-        return encoded
 
-    def head(self, feed: SiteFeed) -> bytes:
+    def head(self, feed: SiteFeed) -> Shared:
         """The head of a site, once made for all who get it at this tick and offset."""
         key = (self._tick, feed.epoch, feed.offset)
         known = self._heads.get(feed.site_id)
@@ -102,17 +132,19 @@ class Switchboard:
             return known[1]
         assert feed.epoch is not None  # noqa: S101 - a feed that is watched was read
         completeness = self._terminals.completeness(feed.site_id)
-        encoded = encode(
-            PresenceHead(
-                site_id=feed.site_id,
-                epoch=feed.epoch,
-                offset=feed.offset,
-                complete_to=None if completeness.complete_to is None else format_time(completeness.complete_to),
-                silent_devices=completeness.silent,
+        made = Shared(
+            encode(
+                PresenceHead(
+                    site_id=feed.site_id,
+                    epoch=feed.epoch,
+                    offset=feed.offset,
+                    complete_to=None if completeness.complete_to is None else format_time(completeness.complete_to),
+                    silent_devices=completeness.silent,
+                )
             )
         )
-        self._heads[feed.site_id] = (key, encoded)
-        return encoded
+        self._heads[feed.site_id] = (key, made)
+        return made
 
     def site_board(self, feed: SiteFeed, *, people: list[Person], offset: int, resumed: bool) -> SiteBoard:
         assert feed.epoch is not None  # noqa: S101 - a feed that is watched was read
@@ -163,20 +195,23 @@ class Switchboard:
         ]
 
     def _advanced(self, feed: SiteFeed) -> None:
-        for watch in self._watches.get(feed.site_id, ()):
-            watch.changed(feed.site_id)
+        for view in self._views.get(feed.site_id, {}).values():
+            for place in view.places:
+                place.watch.changed(place)
 
 
 class Watch:
     """One client's watch; `take` makes what is due when the socket has room."""
 
+    __slots__ = ("_changed", "_heads", "_outgoing", "_places", "_scope", "_switchboard")
+
     def __init__(self, switchboard: Switchboard, scope: Scope, outgoing: Outgoing) -> None:
         self._switchboard = switchboard
         self._scope = scope
         self._outgoing = outgoing
-        self._positions: dict[UUID, _Position] = {}
-        self._changed: dict[UUID, None] = {}
-        self._heads: dict[UUID, None] = {}
+        self._places: list[_Place] = []
+        self._changed: dict[_Place, None] = {}
+        self._heads: dict[_Place, None] = {}
 
     def begin(self, feeds: Iterable[SiteFeed], after: Mapping[UUID, tuple[UUID, int]]) -> list[list[SiteBoard]]:
         """Watch these feeds from now on, each from `after` where that still serves.
@@ -189,56 +224,61 @@ class Watch:
         for feed in feeds:
             epoch, offset = after.get(feed.site_id, (None, 0))
             resumed = epoch is not None and feed.can_resume(epoch, offset)
-            position = _Position(feed.epoch, offset if resumed else feed.offset)
-            self._positions[feed.site_id] = position
+            view = self._switchboard.view(feed, self._scope)
+            place = _Place(self, view, feed.epoch, offset if resumed else feed.offset)
+            self._places.append(place)
             if resumed and offset < feed.offset:
-                self._changed[feed.site_id] = None
+                self._changed[place] = None
             people = [] if resumed else self._switchboard.people(feed, self._scope)
-            empty = self._switchboard.site_board(feed, people=[], offset=position.offset, resumed=resumed)
+            empty = self._switchboard.site_board(feed, people=[], offset=place.offset, resumed=resumed)
             for chunk, size in _chunks(people, room, len(encode(empty)) + 1):
                 if size > room and parts[-1]:
                     parts.append([])
                     room = _PART_ROOM_BYTES
-                parts[-1].append(
-                    self._switchboard.site_board(feed, people=chunk, offset=position.offset, resumed=resumed)
-                )
+                parts[-1].append(self._switchboard.site_board(feed, people=chunk, offset=place.offset, resumed=resumed))
                 room -= size
-        self._switchboard.watch(self, self._positions)
+        for place in self._places:
+            place.view.places[place] = None
         return parts
 
     def end(self) -> None:
-        self._switchboard.unwatch(self, self._positions)
-        self._positions.clear()
+        for place in self._places:
+            self._switchboard.leave(place)
+        self._places.clear()
         self._changed.clear()
         self._heads.clear()
 
-    def changed(self, site_id: UUID) -> None:
-        self._changed[site_id] = None
+    def changed(self, place: _Place) -> None:
+        self._changed[place] = None
         self._outgoing.wake()
 
-    def head_due(self, site_id: UUID) -> None:
-        self._heads[site_id] = None
+    def head_due(self, place: _Place) -> None:
+        self._heads[place] = None
         self._outgoing.wake()
 
-    def take(self) -> list[bytes]:
+    def take(self) -> Sequence[Shared]:
         """Pushes for what changed, then heads; a client whose offset no longer serves gets the head alone.
 
         From that head it knows that it must watch again.
         """
         if not self._changed and not self._heads:
-            return []
-        messages = []
-        for site_id in self._changed:
-            feed, position = self._switchboard.boards.feeds[site_id], self._positions[site_id]
-            if position.epoch is None or not feed.can_resume(position.epoch, position.offset):
-                self._heads[site_id] = None
-            elif position.offset < feed.offset:
-                messages.append(self._switchboard.push(feed, self._scope, position.offset))
-                position.offset = feed.offset
+            return ()
+        due: list[Shared] = []
+        for place in self._changed:
+            feed = place.view.feed
+            if place.offset == feed.offset and place.epoch == feed.epoch:
+                continue
+            push = None if place.epoch is None else place.view.push(place.epoch, place.offset)
+            if push is None:
+                self._heads[place] = None
+            else:
+                due.append(push)
+                place.offset = feed.offset
         self._changed.clear()
-        messages += [self._switchboard.head(self._switchboard.boards.feeds[site_id]) for site_id in self._heads]
-        self._heads.clear()
-        return messages
+        if self._heads:
+            due += [self._switchboard.head(place.view.feed) for place in self._heads]
+            self._heads.clear()
+        return due
 
 
 _NOWHERE: Final = UUID(int=0)

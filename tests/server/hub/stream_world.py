@@ -100,6 +100,9 @@ class FlusherByHand(Flusher):
     def add(self, outgoing: Outgoing) -> None:
         del outgoing
 
+    def push(self, outgoing: Outgoing) -> None:
+        del outgoing
+
     def busy(self, outgoing: Outgoing) -> None:
         del outgoing
 

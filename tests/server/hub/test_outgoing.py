@@ -11,7 +11,7 @@ import pytest
 from protocol.errors import CloseCode
 from protocol.values import MAX_HUB_FRAME_BYTES
 from server.hub import outgoing as module
-from server.hub.outgoing import PING, Flusher, Outgoing, text_frame
+from server.hub.outgoing import PING, Flusher, Outgoing, Shared, text_frame
 from server.telemetry.metrics import Metrics
 from tests.server.hub.fakes import FakeTransport, payload_of
 
@@ -26,12 +26,12 @@ class Pushes:
     changes: int = 0
     taken: list[int] = field(default_factory=list)
 
-    def take(self) -> list[bytes]:
+    def take(self) -> list[Shared]:
         if not self.changes:
             return []
         self.taken.append(self.changes)
         self.changes = 0
-        return [json.dumps({"push": self.taken[-1]}).encode()]
+        return [Shared(json.dumps({"push": self.taken[-1]}).encode())]
 
 
 class Clock:
@@ -286,3 +286,68 @@ async def test_a_forgotten_client_is_not_written_to(connect: Connect) -> None:
     client.outgoing.close()
     await turns()
     assert client.transport.written == []
+
+
+async def test_pushes_rest_after_a_long_round_and_answers_wait_for_nothing(
+    connect: Connect, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watcher, kiosk = connect(), connect()
+    written = watcher.transport.write
+
+    def slowly(data: bytes) -> None:
+        clock.now += 0.03
+        written(data)
+
+    monkeypatch.setattr(watcher.transport, "write", slowly)
+    watcher.pushes.changes = 1
+    watcher.outgoing.wake()
+    await turns(5)
+    assert watcher.frames() == [[{"push": 1}]]
+    for _ in range(2):
+        for client in (watcher, kiosk):
+            client.pushes.changes += 1
+            client.outgoing.wake()
+        await turns(5)
+    assert (watcher.frames(), kiosk.frames()) == ([], [])
+    kiosk.outgoing.send(b'{"answer":1}')
+    await turns(5)
+    assert kiosk.frames() == [[{"answer": 1}, {"push": 2}]]
+    assert watcher.frames() == []
+    await until(lambda: watcher.transport.written)
+    assert watcher.frames() == [[{"push": 2}]]
+
+
+async def test_what_is_wrong_with_one_clients_pushes_ends_nobody_elses(connect: Connect) -> None:
+    ill, other = connect(), connect()
+
+    class Broken:
+        def take(self) -> list[Shared]:
+            raise KeyError("a bug")
+
+    ill.outgoing.pushes = Broken()
+    for number in range(2):
+        for client in (ill, other):
+            client.pushes.changes = 1
+            client.outgoing.wake()
+            client.outgoing.send(b"%d" % number)
+        await turns(5)
+        assert other.frames() == [[number, {"push": 1}]]
+    ill.transport.stuck = BUSY
+    ill.outgoing.wake()
+    await turns(5)
+    ill.transport.stuck = 0
+    await asyncio.sleep(0.05)
+    other.outgoing.send(b"3")
+    await turns(5)
+    assert other.frames() == [[3]]
+
+
+async def test_a_push_alone_is_framed_once_for_all(connect: Connect) -> None:
+    first, second = connect(), connect()
+    push = Shared(b'{"push":1}')
+    for client in (first, second):
+        client.outgoing.pushes = type("One", (), {"take": lambda _: [push]})()
+        client.outgoing.wake()
+    await turns(5)
+    assert first.frames() == second.frames() == [[{"push": 1}]]
+    assert payload_of(push.frame) == b'[{"push":1}]'

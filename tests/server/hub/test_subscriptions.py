@@ -101,8 +101,9 @@ def test_clients_of_one_scope_share_their_bytes() -> None:
         screen.ask(resume=False)
         told(screen)
     world.commit(world.people[0])
-    feed = world.boards.feeds[HERE]
-    assert world.switchboard.push(feed, EVERYTHING, 0) is world.switchboard.push(feed, EVERYTHING, 0)
+    view = world.switchboard.view(world.boards.feeds[HERE], EVERYTHING)
+    assert (push := view.push(EPOCH, 0)) is not None
+    assert view.push(EPOCH, 0) is push
     assert told(first) == told(second) != told(other)
 
 
