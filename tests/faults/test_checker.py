@@ -1,8 +1,11 @@
 """The checker on histories made by hand: right ones pass, each way of being wrong is found and called by its name."""
 
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -389,3 +392,30 @@ def test_histories_are_read_as_they_are_written() -> None:
         Change(1, SITE, EPOCH, 3, 5, anna, frozenset({BRUNO})),
     ]
     assert board.views == [View(FINAL, 2.0, {SITE: ((EPOCH, 5), anna)})]
+
+
+PRODUCT = {"protocol", "storage", "server", "kiosk"}
+
+
+def loaded_by(module: str) -> set[str]:
+    """What a fresh interpreter has loaded once it has imported a module."""
+    program = f"import importlib, sys\nimportlib.import_module({module!r})\nprint(*sys.modules)"
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True, timeout=60
+    )
+    return set(done.stdout.split())
+
+
+def test_the_checker_shares_no_code_with_the_hub_or_with_any_client() -> None:
+    loaded = loaded_by("tests.faults.campaign.checker.__main__")
+    assert not {name.partition(".")[0] for name in loaded} & PRODUCT
+    ours = {name for name in loaded if name.startswith("tests.")}
+    allowed = ("tests.faults", "tests.faults.campaign", "tests.faults.campaign.checker")
+    assert {name for name in ours if not name.startswith("tests.faults.campaign.checker.")} <= set(allowed)
+
+
+@pytest.mark.parametrize("driver", ["outsider_driver", "board_driver"])
+def test_outsiders_know_the_page_alone(driver: str) -> None:
+    loaded = loaded_by(f"tests.faults.campaign.{driver}")
+    assert not {name.partition(".")[0] for name in loaded} & PRODUCT

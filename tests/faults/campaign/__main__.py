@@ -23,16 +23,7 @@ from tests.faults.campaign.world import running_world
 
 
 async def run(plan: Plan, seed: int, folder: Path, faketime: Path | None) -> Report:
-    dice = random.Random(f"world {seed}")
-    async with running_world(
-        folder,
-        dice,
-        hubs=plan.hubs,
-        sites=plan.sites,
-        people_per_site=plan.people_per_site,
-        kiosks=plan.kiosks,
-        outsiders=plan.outsiders,
-    ) as world:
+    async with running_world(folder, random.Random(f"world {seed}"), plan=plan) as world:
         return await Campaign(world, plan, seed, folder / "histories", faketime).run()
 
 

@@ -21,11 +21,12 @@ from typing import Any, Final
 
 import aiohttp
 
-from tests.contract.connection import Closed, Connection, connect_device
+from tests.contract.connection import Closed, Connection, connect
 from tests.contract.demo_file import DemoFile, DeviceKey
 from tests.contract.journal import Journal, Punch, badge, number_and_pin
 from tests.contract.primitives import Message, now
 from tests.contract.punching import an_outcome
+from tests.contract.tokens import assertion
 from tests.faults.campaign.history import History
 
 SAY_SECONDS: Final = 0.25
@@ -63,11 +64,21 @@ class Outsider:
     async def run(self) -> None:
         while not (self.stopping and self.first_unanswered == len(self.punches)):
             try:
-                async with asyncio.timeout(None), connect_device(self.ws_url, self.device) as connection:
-                    await self._talk(connection)
+                async with connect(self.ws_url) as connection:
+                    if await self._is_welcome(connection):
+                        await self._talk(connection)
+                    else:
+                        await asyncio.sleep(RETRY_SECONDS)
             except (aiohttp.ClientError, OSError, Closed, TimeoutError, ConnectionError):
                 await asyncio.sleep(self.dice.uniform(0, 2 * RETRY_SECONDS))
         self.history.write({"did": "end", "device_id": self.device.device_id})
+
+    async def _is_welcome(self, connection: Connection) -> bool:
+        """False where the hub can't look the device up just now."""
+        answer = await connection.ask("auth", token=assertion(self.device, connection.hello), lang="en")
+        connection.welcome = answer
+        assert answer["type"] == "welcome" or answer["retry"], answer
+        return bool(answer["type"] == "welcome")
 
     async def _talk(self, connection: Connection) -> None:
         if self._journal is None:

@@ -20,6 +20,7 @@ from storage.embedded import EmbeddedPostgres, EmbeddedValkey
 from storage.migrate import migrate
 from tests.faults.campaign.company import Staff, found_company
 from tests.faults.campaign.proxy import Address, FaultProxy
+from tests.faults.campaign.schedule import Plan
 from tests.running_hub import ServingHub
 
 # Below the range from which outgoing connections take theirs: a hub that is killed must find its port free again.
@@ -130,9 +131,7 @@ class World:
 
 
 @asynccontextmanager
-async def running_world(
-    folder: Path, dice: random.Random, *, hubs: int, sites: int, people_per_site: int, kiosks: int, outsiders: int
-) -> AsyncIterator[World]:
+async def running_world(folder: Path, dice: random.Random, *, plan: Plan) -> AsyncIterator[World]:
     """All of it, started; ended in order with the block. On the main thread alone."""
     async with AsyncExitStack() as stack:
         postgres = await stack.enter_async_context(EmbeddedPostgres(folder / "postgres", shared_buffers_mb=64))
@@ -143,10 +142,10 @@ async def running_world(
         staff = await found_company(
             dsns.migrator,
             open_key_file(key_file),
-            sites=sites,
-            people_per_site=people_per_site,
-            kiosks=kiosks,
-            outsiders=outsiders,
+            sites=plan.sites,
+            people_per_site=plan.people_per_site,
+            kiosks=plan.kiosks,
+            outsiders=plan.outsiders,
         )
         environment = {
             **HUB_SETTINGS,
@@ -154,7 +153,7 @@ async def running_world(
             "ATTENDANCE_REDIS_URL": valkey.url,
             "ATTENDANCE_KEY_FILE": str(key_file),
         }
-        places = [await _a_place(stack, folder, number, dice, environment) for number in range(1, hubs + 1)]
+        places = [await _a_place(stack, folder, number, dice, environment) for number in range(1, plan.hubs + 1)]
         to_hubs = FaultProxy("kiosk-hub", [("127.0.0.1", hub.port) for hub in places], dice)
         await stack.enter_async_context(to_hubs.running())
         people = folder / "people.json"
