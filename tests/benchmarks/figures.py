@@ -59,6 +59,17 @@ def quantile(values: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
+def between(sent: Sequence[tuple[str, float]], seen: Sequence[Sequence[tuple[str, float]]]) -> dict[str, float]:
+    """Milliseconds from each punch to each board that read it. RuntimeError where a board missed one."""
+    began = dict(sent)
+    waits: list[float] = []
+    for arrivals in seen:
+        waits += [(arrived - began[since]) * 1_000 for since, arrived in arrivals if since in began]
+        if missed := began.keys() - {since for since, _ in arrivals}:
+            raise RuntimeError(f"{len(missed)} of {len(began)} changes never came to a board")
+    return {"samples": len(waits), "p50_ms": quantile(waits, 0.5), "p99_ms": quantile(waits, 0.99)}
+
+
 def slope(points: Sequence[tuple[float, float]]) -> float:
     """By how much y rises with each x: least squares. Raises ValueError where x doesn't vary."""
     middle_x = sum(x for x, _ in points) / len(points)

@@ -21,8 +21,12 @@ SET max_parallel_maintenance_workers = 1;
 
 # Devices take the punches by turns, and so do people; each stands in the record in the order of its journal.
 # Minutes 10 to 49 of an hour: what a benchmark punches lies within seconds of a full hour, and isn't debounced.
-_MONTH: Final = """
+_BESIDE: Final = """
 CREATE TABLE {name} (LIKE punches INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING CONSTRAINTS);
+{rows}
+ALTER TABLE punches ATTACH PARTITION {name} FOR VALUES FROM ('{begin}') TO ('{end}');
+"""
+_ROWS: Final = """
 INSERT INTO {name} (recorded_at, device_id, log_id, seq, punch_id, site_id, employee_id, outcome, reason, kind,
                     occurred_at, captured, same_as, counted, signed_text, signature)
 SELECT at + interval '1 second', d.device_id, d.log_id, n / {devices} + 1, gen_random_uuid(), d.site_id,
@@ -36,7 +40,6 @@ CROSS JOIN LATERAL (
            + interval '10 minutes' + (n % 2400) * interval '1 second' AS at
 ) AS times
 WHERE at + interval '1 second' < '{end}'::timestamptz;
-ALTER TABLE punches ATTACH PARTITION {name} FOR VALUES FROM ('{begin}') TO ('{end}');
 """
 _BEFORE: Final = """
 CREATE TABLE filling_devices AS
@@ -64,33 +67,12 @@ DROP TABLE filling_devices, filling_people;
 
 
 async def fill(superuser_dsn: str, punches: int, say: Callable[[str], None]) -> int:
-    """Fill a migrated database with people and devices in it; how many punches it has then."""
+    """Fill a migrated database with people and devices in it; how many punches it has then (some fewer)."""
     connection = await asyncpg.connect(superuser_dsn)
     try:
         await connection.execute(f"{_SESSION} SET ROLE attendance_owner; {_BEFORE}")
-        months = await connection.fetch(
-            "SELECT date_trunc('month', now(), 'UTC') - make_interval(months => n) AS begin, "
-            "date_trunc('month', now(), 'UTC') - make_interval(months => n - 1) AS end "
-            "FROM generate_series($1::int, 1, -1) AS n",
-            MONTHS,
-        )
-        devices = await connection.fetchval("SELECT count(*) FROM filling_devices")
-        people = await connection.fetchval("SELECT count(*) FROM filling_people")
         waiting = asyncio.Queue[str]()
-        for place, month in enumerate(months):
-            first, last = punches * place // MONTHS, punches * (place + 1) // MONTHS - 1
-            begin, end = month["begin"], month["end"]
-            statement = _MONTH.format(
-                name=f"punches_{begin:%Y_%m}",
-                devices=devices,
-                people=people,
-                first=first,
-                last=last,
-                count=last - first + 1,
-                begin=begin.isoformat(),
-                end=end.isoformat(),
-                span=int((end - begin).total_seconds()) - 7_200,
-            )
+        for statement in await _statements(connection, punches):
             waiting.put_nowait(statement)
         await asyncio.gather(*(_work(superuser_dsn, waiting, say) for _ in range(2)))
         await connection.execute(_RECEIPTS)
@@ -100,6 +82,34 @@ async def fill(superuser_dsn: str, punches: int, say: Callable[[str], None]) -> 
         return int(await connection.fetchval("SELECT count(*) FROM receipts"))
     finally:
         await connection.close()
+
+
+async def _statements(connection: asyncpg.Connection[asyncpg.Record], punches: int) -> list[str]:
+    """One for each month, as many rows in each as its length has it. This month's partition is there already."""
+    months = await connection.fetch(
+        "SELECT month AS begin, least(month + interval '1 month', now()) AS end "
+        "FROM (SELECT date_trunc('month', now(), 'UTC') - make_interval(months => n) AS month "
+        "      FROM generate_series($1::int - 1, 0, -1) AS n) AS months",
+        MONTHS,
+    )
+    devices = await connection.fetchval("SELECT count(*) FROM filling_devices")
+    people = await connection.fetchval("SELECT count(*) FROM filling_people")
+    spans = [int((month["end"] - month["begin"]).total_seconds()) for month in months]
+    statements = []
+    first = 0
+    for month, span in zip(months, spans, strict=True):
+        count = max(1, punches * span // sum(spans))
+        fields = {
+            "name": f"punches_{month['begin']:%Y_%m}",
+            "begin": month["begin"].isoformat(),
+            "end": month["end"].isoformat(),
+        }
+        rows = _ROWS.format(
+            first=first, last=first + count - 1, count=count, span=span, devices=devices, people=people, **fields
+        )
+        statements.append(rows if month is months[-1] else _BESIDE.format(rows=rows, **fields))
+        first += count
+    return statements
 
 
 async def _work(dsn: str, waiting: asyncio.Queue[str], say: Callable[[str], None]) -> None:

@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.benchmarks.figures import count, limit, quantile, ratio, slope
-from tests.benchmarks.parts.latency import between
+from tests.benchmarks.figures import between, count, limit, quantile, ratio, slope
 
 
 def test_a_ratio_is_the_median_of_the_rounds_own_ratios_so_a_slow_round_for_both_moves_nothing() -> None:

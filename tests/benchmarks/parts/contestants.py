@@ -23,7 +23,7 @@ from tests.benchmarks.peers.naive_server import SCHEMA
 from tests.benchmarks.processes import Child, Meter, profiled
 from tests.running_hub import free_port
 
-CORES: Final = os.cpu_count() or 1
+CORES: Final = len(os.sched_getaffinity(0))
 BEGIN_DAYS_AGO: Final = 60
 """Before all that is punched in a run, four hours of it a lap."""
 

@@ -15,7 +15,7 @@ from statistics import median
 from typing import Final
 
 from tests.benchmarks.arena import Arena, Hub, settle
-from tests.benchmarks.figures import Result, Row, count, quantile, ratio
+from tests.benchmarks.figures import Result, Row, between, count, ratio
 from tests.benchmarks.parts import contestants
 from tests.benchmarks.parts.servers import client_of
 from tests.benchmarks.processes import Child
@@ -82,17 +82,6 @@ async def _paced(arena: Arena, client: Child, boards: Sequence[Child], per_secon
     for child in boards:
         await child.ask("sample", boards=0)
     return {"per_second": per_second, **between(answer["sent"], seen)}
-
-
-def between(sent: Sequence[tuple[str, float]], seen: Sequence[Sequence[tuple[str, float]]]) -> dict[str, float]:
-    """Milliseconds from each punch to each board that read it. RuntimeError where a board missed one."""
-    began = dict(sent)
-    waits: list[float] = []
-    for arrivals in seen:
-        waits += [(arrived - began[since]) * 1_000 for since, arrived in arrivals if since in began]
-        if missed := began.keys() - {since for since, _ in arrivals}:
-            raise RuntimeError(f"{len(missed)} of {len(began)} changes never came to a board")
-    return {"samples": len(waits), "p50_ms": quantile(waits, 0.5), "p99_ms": quantile(waits, 0.99)}
 
 
 def _rows(throughput: dict[str, list[float]], waits: dict[str, list[dict[str, float]]]) -> list[Row]:
