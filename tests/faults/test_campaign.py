@@ -20,7 +20,7 @@ import pytest
 import uvloop
 
 from tests.faults.campaign.campaign import Campaign
-from tests.faults.campaign.checker.histories import read_histories
+from tests.faults.campaign.checker.histories import read_histories, read_wall_minus_boot
 from tests.faults.campaign.checker.judge import Wrong, judge
 from tests.faults.campaign.checker.record import read_record
 from tests.faults.campaign.faketime import find_or_install_faketime
@@ -174,6 +174,13 @@ TAMPERED = {
         WHERE punch_id = (SELECT punch_id FROM punches WHERE outcome = 'recorded' ORDER BY recorded_at LIMIT 1)
         """,
     ),
+    "a moment altered": (
+        Wrong.MISDATED,
+        """
+        UPDATE punches SET occurred_at = occurred_at + interval '1 min'
+        WHERE punch_id = (SELECT punch_id FROM punches WHERE counted ORDER BY recorded_at LIMIT 1)
+        """,
+    ),
     "a board's entry altered": (
         Wrong.UNEQUAL,
         f"""
@@ -200,7 +207,9 @@ async def test_a_record_that_was_tampered_with_is_red(over: Over, tampering: str
         await superuser.close()
     record = await read_record(_named(over.world.dsns.reader, name))
     kiosks, boards = read_histories(over.histories)
-    assert wrong in {finding.wrong for finding in judge(kiosks, boards, record)}
+    assert wrong in {
+        finding.wrong for finding in judge(kiosks, boards, record, wall_minus_boot=read_wall_minus_boot(over.histories))
+    }
 
 
 def _an_answer(line: dict[str, Any]) -> bool:
@@ -208,6 +217,19 @@ def _an_answer(line: dict[str, Any]) -> bool:
         return False
     line["kind"] = "break_start" if line["kind"] != "break_start" else "in"
     return True
+
+
+def _a_moment(line: dict[str, Any]) -> bool:
+    if line["did"] != "keep" or not line["made_between"]:
+        return False
+    line["made_between"] = [moment - 65 for moment in line["made_between"]]
+    return True
+
+
+def _all_moments(line: dict[str, Any]) -> bool:
+    """Of which some punch was recorded as it happened, neither debounced nor held."""
+    _a_moment(line)
+    return bool(line["did"] == "end")
 
 
 def _a_view(line: dict[str, Any]) -> bool:
@@ -238,6 +260,7 @@ def _a_kept_punch(line: dict[str, Any]) -> bool:
     [
         ("outsider-*", _an_answer, {Wrong.CHANGED}),
         ("kiosk-*", _an_answer, {Wrong.CHANGED}),
+        ("kiosk-*", _all_moments, {Wrong.MISDATED}),
         ("board-*", _a_view, {Wrong.UNEQUAL}),
         ("board-*", _a_push, {Wrong.UNEQUAL}),
         ("kiosk-*", _a_kept_punch, {Wrong.LOST, Wrong.UNEXPECTED}),
@@ -253,7 +276,10 @@ async def test_a_history_that_says_something_else_is_red(
     assert any(tamper(line) for line in lines), "one line was altered"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     record = await read_record(over.world.dsns.reader)
-    found = {finding.wrong for finding in judge(*read_histories(histories), record)}
+    found = {
+        finding.wrong
+        for finding in judge(*read_histories(histories), record, wall_minus_boot=read_wall_minus_boot(histories))
+    }
     assert found == wrong
 
 

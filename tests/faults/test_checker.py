@@ -5,6 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ from tests.faults.campaign.checker.record import Entry, Receipt, Record, Row
 SITE, ELSEWHERE, DEVICE, LOG, EPOCH = "site", "elsewhere", "device", "log", "epoch"
 ANNA, BRUNO = "anna", "bruno"
 KINDS = ("in", "break_start", "break_end", "out", "in", "out")
+WALL_MINUS_BOOT = datetime(2026, 11, 24, 8, tzinfo=UTC).timestamp()
 AFTER = {"in": "in", "break_end": "in", "break_start": "break", "out": "out"}
 
 
@@ -55,12 +57,20 @@ def a_row(seq: int) -> Row:
         signed_device_id=DEVICE,
         signed_log_id=LOG,
         signed_seq=seq,
+        uncertainty_ms=100,
     )
 
 
 def person_after(row: Row) -> Person:
     status = AFTER[row.kind or ""]
     return status, row.occurred_at, None if status == "out" else SITE
+
+
+def kept_as(row: Row) -> Kept:
+    """Bruno's with the moment at which they were made by a kiosk that knows the time to 0.1 s, Anna's as pretended."""
+    made = (row.seq - 0.05, row.seq + 0.05)
+    known = (row.occurred_at, None) if row.employee_id == ANNA else (None, made)
+    return Kept(row.punch_id, DEVICE, LOG, row.seq, row.text_sha256, *known)
 
 
 def answer_of(row: Row) -> Answer:
@@ -96,7 +106,7 @@ class Story:
         )
         self.kiosk = KioskHistory(
             "kiosk",
-            [Kept(row.punch_id, DEVICE, LOG, row.seq, row.text_sha256) for row in rows],
+            [kept_as(row) for row in rows],
             [answer_of(row) for row in rows],
             ended=True,
         )
@@ -110,7 +120,9 @@ class Story:
         self.board.views.append(View(FINAL, 100.0, {SITE: ((EPOCH, 6), dict(people))}))
 
     def found(self) -> set[Wrong]:
-        return {finding.wrong for finding in judge([self.kiosk], [self.board], self.record)}
+        return {
+            finding.wrong for finding in judge([self.kiosk], [self.board], self.record, wall_minus_boot=WALL_MINUS_BOOT)
+        }
 
 
 @pytest.fixture
@@ -119,7 +131,7 @@ def story() -> Story:
 
 
 def test_nothing_is_found_where_nothing_is_wrong(story: Story) -> None:
-    assert judge([story.kiosk], [story.board], story.record) == []
+    assert judge([story.kiosk], [story.board], story.record, wall_minus_boot=WALL_MINUS_BOOT) == []
     assert equal_from([story.board], story.record) == 100.0
 
 
@@ -223,6 +235,19 @@ def record_another_outcome(story: Story) -> None:
     story.record.punches[5] = replace(row, outcome="held", reason="clock_unknown")
 
 
+def happen_at_another_time(story: Story) -> None:
+    story.kiosk.kept[0] = replace(story.kiosk.kept[0], happened_at=moment(2))
+
+
+def be_made_at_another_time(story: Story) -> None:
+    story.kiosk.kept[1] = replace(story.kiosk.kept[1], made_between=(2.2, 2.3))
+
+
+def be_made_at_another_time_by_a_kiosk_without_a_clock(story: Story) -> None:
+    story.record.punches[1] = replace(story.record.punches[1], uncertainty_ms=None)
+    story.kiosk.kept[1] = replace(story.kiosk.kept[1], made_between=(12.2, 12.3))
+
+
 def show_another_person(story: Story) -> None:
     story.board.views[0].sites[SITE][1][ANNA] = ("break", moment(3), SITE)
 
@@ -294,6 +319,9 @@ SEEDED: list[tuple[Callable[[Story], None], Wrong]] = [
     (answer_otherwise, Wrong.CHANGED),
     (answer_otherwise_the_second_time, Wrong.CHANGED),
     (record_another_outcome, Wrong.CHANGED),
+    (happen_at_another_time, Wrong.MISDATED),
+    (be_made_at_another_time, Wrong.MISDATED),
+    (be_made_at_another_time_by_a_kiosk_without_a_clock, Wrong.MISDATED),
     (show_another_person, Wrong.UNEQUAL),
     (show_one_person_less, Wrong.UNEQUAL),
     (show_a_stranger, Wrong.UNEQUAL),
@@ -323,7 +351,7 @@ def test_two_boards_that_were_told_differently_of_one_place_are_found(story: Sto
     first = BoardHistory("first", None, [State(1, SITE, EPOCH, 6, resumed=False, people=told)], story.board.views)
     other = State(1, SITE, EPOCH, 6, resumed=False, people=told | {ANNA: ("in", moment(5), SITE)})
     second = BoardHistory("second", None, [other], story.board.views)
-    found = Counter(finding.wrong for finding in judge([story.kiosk], [first, second], story.record))
+    found = Counter(finding.wrong for finding in judge([story.kiosk], [first, second], story.record, wall_minus_boot=0))
     assert found[Wrong.UNEQUAL] == 2  # the state itself, and that it contradicts the first board's
 
 
@@ -351,6 +379,11 @@ def test_boards_are_equal_from_the_last_moment_on_at_which_all_came_right(story:
     assert equal_from([story.board, other], story.record) == 98.5
     other.views.append(View("later", 101.0, wrong.sites))
     assert equal_from([story.board, other], story.record) is None
+
+
+def test_how_well_a_kiosk_knew_the_time_is_allowed_for(story: Story) -> None:
+    story.kiosk.kept[1] = replace(story.kiosk.kept[1], made_between=(2.09, 2.1))
+    assert story.found() == set()
 
 
 def test_histories_are_read_as_they_are_written() -> None:

@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -23,6 +24,10 @@ from tests.faults.campaign.world import running_world
 
 
 async def run(plan: Plan, seed: int, folder: Path, faketime: Path | None) -> Report:
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     async with running_world(folder, random.Random(f"world {seed}"), plan=plan) as world:
         return await Campaign(world, plan, seed, folder / "histories", faketime).run()
 
@@ -37,20 +42,31 @@ def main() -> int:
     print(f"seed {seed}", flush=True)
     if (faketime := find_or_install_faketime()) is None:
         print(ADVICE, flush=True)
-    folder = Path(tempfile.mkdtemp(prefix="attendance-faults-"))
-    folder.chmod(0o711)  # PostgreSQL may run as another user and must get through to its own folder
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            report = runner.run(run(PLANS[options.plan], seed, folder, faketime))
+    with tempfile.TemporaryDirectory(prefix="attendance-faults-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o711)  # PostgreSQL may run as another user and must get through to its own folder
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                report = runner.run(run(PLANS[options.plan], seed, folder, faketime))
+        except asyncio.CancelledError:
+            print(f"ended before it was over (seed {seed})")
+            return 1
+        except Exception:
+            keep(folder, options.report / f"histories-{seed}")
+            raise
         report.write(options.report)
         print(report.text())
-        if report.faults():
-            shutil.copytree(folder / "histories", options.report / f"histories-{seed}", dirs_exist_ok=True)
-            for log in (*folder.glob("*.log"), *folder.glob("clients/*.log")):
-                shutil.copy(log, options.report / f"histories-{seed}")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    return 1 if report.faults() else 0
+        if not report.faults():
+            return 0
+        keep(folder, options.report / f"histories-{seed}")
+        return 1
+
+
+def keep(folder: Path, target: Path) -> None:
+    """The histories and logs of a campaign that went wrong."""
+    shutil.copytree(folder / "histories", target, dirs_exist_ok=True)
+    for log in (*folder.glob("*.log"), *folder.glob("clients/*.log")):
+        shutil.copy(log, target)
 
 
 if __name__ == "__main__":

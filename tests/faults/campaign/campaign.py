@@ -1,6 +1,7 @@
 """A campaign from its first punch to its verdict: load, faults, the last fault, boards, and what the checker says."""
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Sequence
@@ -8,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from tests.faults.campaign.checker.histories import read_histories
+from tests.faults.campaign.checker.histories import read_histories, read_wall_minus_boot
 from tests.faults.campaign.checker.judge import FINAL, equal_from, judge
 from tests.faults.campaign.checker.record import read_record
 from tests.faults.campaign.clients import Client, Clients, make_clients
@@ -38,6 +39,8 @@ class Campaign:
     faketime: Path | None
     say: bool = True
     troubles: list[str] = field(default_factory=list)
+    drained_at: float | None = None
+    """When the last kiosk had its last answer."""
     clients: Clients = field(init=False)
     log: FaultLog = field(init=False)
 
@@ -148,16 +151,14 @@ class Campaign:
         """No new punches; kiosks come to their end, boards are looked at. The moment of the view that is judged."""
         for client in self.clients.senders:
             client.say("stop")
-        ending = asyncio.gather(*(self._end_of(client) for client in self.clients.senders))
+        ending = asyncio.create_task(self._drain())
         looks = 0
-        while not ending.done() or boot_seconds() < quiet_at + BOARDS_LATE_SECONDS - LOOK_SECONDS:
+        while boot_seconds() < (due := self._due(quiet_at)) - LOOK_SECONDS:
             looks += 1
             await self._view(f"look-{looks}")
             await asyncio.sleep(LOOK_SECONDS)
-        drained_at = await ending
-        # What was answered late, by kiosks that had to wait, may be late on boards as well.
-        due = max([quiet_at, *(moment for moment in drained_at if moment > quiet_at + BOARDS_LATE_SECONDS / 2)])
-        await asyncio.sleep(max(0.0, due + BOARDS_LATE_SECONDS - boot_seconds()))
+        await ending
+        await asyncio.sleep(max(0.0, due - boot_seconds()))
         judged_at = boot_seconds()
         await self._view(FINAL)
         self.clients.boards.say("stop")
@@ -165,8 +166,18 @@ class Campaign:
             self.troubles.append(f"the boards ended with {code}: {self.clients.boards.tail()}")
         return judged_at
 
-    async def _end_of(self, client: Client) -> float:
-        """When it came to its end."""
+    def _due(self, quiet_at: float) -> float:
+        """When boards are judged: what kiosks sent late, having had to wait themselves, may be late on boards as well."""
+        if self.drained_at is None:
+            return math.inf
+        late = self.drained_at > quiet_at + BOARDS_LATE_SECONDS / 2
+        return (self.drained_at if late else quiet_at) + BOARDS_LATE_SECONDS
+
+    async def _drain(self) -> None:
+        await asyncio.gather(*(self._end_of(client) for client in self.clients.senders))
+        self.drained_at = boot_seconds()
+
+    async def _end_of(self, client: Client) -> None:
         try:
             code = await asyncio.wait_for(client.ended(), DRAIN_SECONDS)
         except TimeoutError:
@@ -174,7 +185,6 @@ class Campaign:
         else:
             if code:
                 self.troubles.append(f"{client.name} ended with {code}: {client.tail()}")
-        return boot_seconds()
 
     async def _view(self, label: str) -> None:
         self.clients.boards.say(f"view {label}")
@@ -184,7 +194,8 @@ class Campaign:
     async def _judge(self, quiet_at: float, judged_at: float, load_seconds: float) -> Report:
         record = await read_record(self.world.dsns.reader)
         kiosks, boards = await asyncio.to_thread(read_histories, self.histories)
-        findings = await asyncio.to_thread(judge, kiosks, boards, record)
+        wall_minus_boot = read_wall_minus_boot(self.histories)
+        findings = await asyncio.to_thread(judge, kiosks, boards, record, wall_minus_boot=wall_minus_boot)
         equal = equal_from(boards, record)
         return Report(
             plan=self.plan,
@@ -199,6 +210,7 @@ class Campaign:
             findings=findings,
             boards=len(boards),
             equal_after_seconds=None if equal is None else max(0.0, equal - quiet_at),
+            drained_after_seconds=max(0.0, (self.drained_at or judged_at) - quiet_at),
             judged_after_seconds=judged_at - quiet_at,
             load_seconds=load_seconds,
             troubles=self.troubles,

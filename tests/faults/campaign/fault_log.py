@@ -23,6 +23,7 @@ class FaultLog:
 
     def __init__(self, path: Path) -> None:
         self._history = History(path)
+        self._history.write({"did": "begin", "wall_minus_boot": time.time() - boot_seconds()})
         self.struck: Counter[str] = Counter()
         self.missed: Counter[str] = Counter()
         self.not_run: dict[str, str] = {}

@@ -25,7 +25,7 @@ import msgspec
 from kiosk.demo_file import DemoFile, load_demo_file
 from kiosk.linked_terminal import LinkedTerminal
 from kiosk.settings import Settings
-from kiosk.terminal import BadgeCredential, Credential, Kind, NumberCredential, OutboxFault, Ticket
+from kiosk.terminal import BadgeCredential, Credential, Kind, NumberCredential, OutboxFault
 from protocol.replies import PunchOutcome
 from tests.faults.campaign.history import History
 
@@ -102,9 +102,12 @@ class Driver:
         database = sqlite3.connect(self._outbox)
         rows = database.execute("SELECT punch_id, log_id, seq, text FROM punch ORDER BY place").fetchall()
         database.close()
-        self._history.write(*(self._keep_line(*row, found=True) for row in rows if row[0] not in noted))
+        self._history.write(*(self._keep_line(*row) for row in rows if row[0] not in noted))
 
-    def _keep_line(self, punch_id: str, log_id: str, seq: int, text: str, *, found: bool) -> dict[str, Any]:
+    def _keep_line(
+        self, punch_id: str, log_id: str, seq: int, text: str, *, between: tuple[float, float] | None = None
+    ) -> dict[str, Any]:
+        """`between` is when it was made, None where nobody lived to say so."""
         return {
             "did": "keep",
             "punch_id": punch_id,
@@ -112,7 +115,7 @@ class Driver:
             "log_id": log_id,
             "seq": seq,
             "text_sha256": hashlib.sha256(text.encode()).hexdigest(),
-            "found": found,
+            "made_between": between,
         }
 
     async def _punch_until_stopped(self) -> None:
@@ -143,10 +146,12 @@ class Driver:
             )
         )
         self.asked += len(acts)
-        tickets: list[Ticket] = []
+        tickets: dict[str, tuple[float, float]] = {}
         for credential, kind in acts:
+            begun = time.clock_gettime(time.CLOCK_BOOTTIME)
             try:
-                tickets.append(await self._terminal.punch(credential, kind))
+                ticket = await self._terminal.punch(credential, kind)
+                tickets[str(ticket.punch_id)] = (begun, time.clock_gettime(time.CLOCK_BOOTTIME))
             except OutboxFault as fault:
                 self._history.write({"did": "not_kept", "code": fault.code})
         self._note_kept(tickets)
@@ -161,7 +166,8 @@ class Driver:
             return BadgeCredential(badge=f"NOBODY{self._dice.randrange(10**8):08}"), kind
         return BadgeCredential(badge=badge), kind
 
-    def _note_kept(self, tickets: list[Ticket]) -> None:
+    def _note_kept(self, tickets: dict[str, tuple[float, float]]) -> None:
+        """By punch id, when each was made."""
         if not tickets:
             return
         database = sqlite3.connect(self._outbox)
@@ -169,12 +175,12 @@ class Driver:
             marks = ",".join("?" * len(tickets))
             rows = database.execute(
                 f"SELECT punch_id, log_id, seq, text FROM punch WHERE punch_id IN ({marks}) ORDER BY place",
-                [str(ticket.punch_id) for ticket in tickets],
+                list(tickets),
             ).fetchall()
         finally:
             database.close()
         assert len(rows) == len(tickets), "a punch was said to be on the disk and isn't"
-        self._history.write(*(self._keep_line(*row, found=False) for row in rows))
+        self._history.write(*(self._keep_line(*row, between=tickets[row[0]]) for row in rows))
         self.kept += len(rows)
 
     def _note_answers(self) -> None:

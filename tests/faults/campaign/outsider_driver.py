@@ -15,7 +15,7 @@ import random
 import sys
 import time
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ import aiohttp
 from tests.contract.connection import Closed, Connection, connect
 from tests.contract.demo_file import DemoFile, DeviceKey
 from tests.contract.journal import Journal, Punch, badge, number_and_pin
-from tests.contract.primitives import Message, now
+from tests.contract.primitives import Message, now, wire_time
 from tests.contract.punching import an_outcome
 from tests.contract.tokens import assertion
 from tests.faults.campaign.history import History
@@ -100,7 +100,8 @@ class Outsider:
         if self.stopping:
             return
         missing = self.in_flight - (len(self.punches) - self.first_unanswered)
-        fresh = [self._a_punch(journal) for _ in range(max(0, missing))]
+        moments = [self._a_moment() for _ in range(max(0, missing))]
+        fresh = [self._a_punch(journal, moment) for moment in moments]
         self.history.write(
             *(
                 {
@@ -110,26 +111,30 @@ class Outsider:
                     "log_id": punch.members["log_id"],
                     "seq": punch.members["seq"],
                     "text_sha256": hashlib.sha256(punch.text.encode()).hexdigest(),
+                    "happened_at": wire_time(moment),
                 }
-                for punch in fresh
+                for punch, moment in zip(fresh, moments, strict=True)
             )
         )
         self.punches += fresh
         self.answered += [False] * len(fresh)
 
-    def _a_punch(self, journal: Journal) -> Punch:
+    def _a_moment(self) -> datetime:
+        """Now, or some time in the last hours."""
+        return now() - timedelta(seconds=self.dice.uniform(1, 7_200) if self.dice.random() < PAST_SHARE else 0)
+
+    def _a_punch(self, journal: Journal, moment: datetime) -> Punch:
         roll = self.dice.random()
         credential: Message = badge(self.dice.choice(self.demo.employees))
         if roll < PIN_SHARE:
             credential = number_and_pin(self.dice.choice([one for one in self.demo.employees if one.pin]))
         elif roll < PIN_SHARE + UNKNOWN_SHARE:
             credential = {"badge": f"NOBODY{self.dice.randrange(10**8):08}"}
-        past = self.dice.random() < PAST_SHARE
         return journal.punch(
             credential,
             kind=self.dice.choice(KINDS),
-            at=now() - timedelta(seconds=self.dice.uniform(1, 7_200)) if past else now(),
-            captured="offline" if past else "online",
+            at=moment,
+            captured=self.dice.choice(("online", "offline")),
         )
 
     def _window(self) -> list[int]:

@@ -28,6 +28,8 @@ class Report:
     findings: Sequence[Finding]
     boards: int
     equal_after_seconds: float | None
+    drained_after_seconds: float
+    """From the end of the last fault to the last kiosk's last answer."""
     judged_after_seconds: float
     """From the end of the last fault to the view of the boards that was judged."""
     load_seconds: float
@@ -84,7 +86,9 @@ class Report:
         )
         lines.append("; ".join(f"{wrong} {self.counted[wrong]}" for wrong in Wrong))
         when = "never" if self.equal_after_seconds is None else f"{self.equal_after_seconds:.2f} s after the last fault"
-        judged = f"judged {self.judged_after_seconds:.2f} s after it"
+        judged = (
+            f"all was sent after {self.drained_after_seconds:.2f} s, judged after {self.judged_after_seconds:.2f} s"
+        )
         lines.append(f"{self.boards} boards equal to SQL over the punches {when} ({judged})")
         lines += [f"  {one.wrong}: {one.subject}: {one.detail}" for one in self.findings[:SHOWN_FINDINGS]]
         red = self.faults()
@@ -116,6 +120,7 @@ class Report:
             "findings": [[one.wrong.value, one.subject, one.detail] for one in self.findings[:500]],
             "boards": self.boards,
             "boards_equal_after_seconds": self.equal_after_seconds,
+            "drained_after_seconds": self.drained_after_seconds,
             "boards_judged_after_seconds": self.judged_after_seconds,
             "load_seconds": self.load_seconds,
             "red": self.faults(),

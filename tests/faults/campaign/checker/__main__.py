@@ -5,7 +5,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from tests.faults.campaign.checker.histories import read_histories
+from tests.faults.campaign.checker.histories import read_histories, read_wall_minus_boot
 from tests.faults.campaign.checker.judge import Wrong, judge
 from tests.faults.campaign.checker.record import read_record
 
@@ -13,8 +13,10 @@ SHOWN = 20
 
 
 def main() -> int:
-    kiosks, boards = read_histories(Path(sys.argv[1]))
-    findings = judge(kiosks, boards, asyncio.run(read_record(sys.argv[2])))
+    folder = Path(sys.argv[1])
+    kiosks, boards = read_histories(folder)
+    record = asyncio.run(read_record(sys.argv[2]))
+    findings = judge(kiosks, boards, record, wall_minus_boot=read_wall_minus_boot(folder))
     counted = Counter(finding.wrong for finding in findings)
     for wrong in Wrong:
         print(f"{wrong}: {counted[wrong]}")

@@ -2,8 +2,10 @@
 
 One JSON object a line; `did` says what happened, `at` when, in seconds of the machine's monotonic clock.
 
+- the faults (`faults.jsonl`): `begin` (wall_minus_boot: what to add to `at` for the time of day), the rest for people;
 - a kiosk (`kiosk-*.jsonl`, `outsider-*.jsonl`): `keep` (a punch is on its disk: punch_id, device_id, log_id, seq,
-  text_sha256), `answer` (an outcome: punch_id, outcome, reason, kind, occurred_at, recorded_at, duplicate), `end`
+  text_sha256, and when it happened, where that is known: `happened_at`, or `made_between`, two moments like `at`),
+  `answer` (an outcome: punch_id, outcome, reason, kind, occurred_at, recorded_at, duplicate), `end`
   (nothing was left unanswered), and `ask`, `send`, `error` for people to read;
 - a board (`board-*.jsonl`): `begin` (site_ids, null for all), `state` and `change` as the hub told them (people as
   [employee_id, status, since, at_site_id]), `head`, `view` (label, sites: what it shows). `connection` counts up.
@@ -32,6 +34,8 @@ class Kept:
     log_id: str
     seq: int
     text_sha256: str
+    happened_at: str | None = None
+    made_between: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -114,14 +118,20 @@ def read_histories(folder: Path) -> tuple[list[KioskHistory], list[BoardHistory]
     return kiosks, boards
 
 
+def read_wall_minus_boot(folder: Path) -> float:
+    """Seconds to add to a moment of the histories for its time of day. Raises HistoryBroken."""
+    for line in _lines(folder / "faults.jsonl"):
+        if line["did"] == "begin":
+            return float(line["wall_minus_boot"])
+    raise HistoryBroken("faults.jsonl doesn't say what time it was")
+
+
 def kiosk_history(name: str, lines: Iterable[dict[str, Any]]) -> KioskHistory:
     history = KioskHistory(name)
     for line in lines:
         match line["did"]:
             case "keep":
-                history.kept.append(
-                    Kept(line["punch_id"], line["device_id"], line["log_id"], line["seq"], line["text_sha256"])
-                )
+                history.kept.append(_kept(line))
             case "answer":
                 names = ("punch_id", "outcome", "reason", "kind", "occurred_at", "recorded_at", "duplicate")
                 history.answers.append(Answer(*(line[name] for name in names)))
@@ -170,6 +180,19 @@ def board_history(name: str, lines: Iterable[dict[str, Any]]) -> BoardHistory:
             case _:
                 pass
     return history
+
+
+def _kept(line: dict[str, Any]) -> Kept:
+    between = line.get("made_between")
+    return Kept(
+        line["punch_id"],
+        line["device_id"],
+        line["log_id"],
+        line["seq"],
+        line["text_sha256"],
+        line.get("happened_at"),
+        None if between is None else (between[0], between[1]),
+    )
 
 
 def _people(rows: Iterable[list[Any]]) -> dict[str, Person]:

@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from tests.faults.campaign.checker.histories import (
@@ -24,6 +25,10 @@ from tests.faults.campaign.checker.record import NOWHERE, Entry, Record, Row
 
 FINAL = "final"
 """The label of the view that is judged."""
+ROUNDING_SECONDS = 0.02
+"""Clocks are read one after another, in whole milliseconds; the machine's own clock may be slewed meanwhile."""
+DATED_BY_HUB_SECONDS = 5.0
+"""A punch without a clock is dated by what a hub measured of that boot, at most a slow answer off."""
 
 
 class Wrong(StrEnum):
@@ -37,6 +42,8 @@ class Wrong(StrEnum):
     """The record or a stream has it in another place than its kiosk."""
     CHANGED = "answer changed"
     """Two answers, or an answer and the record, differ in what must not differ."""
+    MISDATED = "misdated"
+    """It stands in the record at another time than it happened, whatever the kiosk's clock said."""
     UNEQUAL = "board unequal"
     """A board was told, or shows, something else than the streams and the punches say."""
 
@@ -48,8 +55,13 @@ class Finding:
     detail: str
 
 
-def judge(kiosks: Sequence[KioskHistory], boards: Sequence[BoardHistory], record: Record) -> list[Finding]:
-    """Everything that is wrong, in no particular order; empty where nothing is."""
+def judge(
+    kiosks: Sequence[KioskHistory], boards: Sequence[BoardHistory], record: Record, *, wall_minus_boot: float
+) -> list[Finding]:
+    """Everything that is wrong, in no particular order; empty where nothing is.
+
+    `wall_minus_boot`: seconds to add to a moment of the histories for its time of day.
+    """
     kept = {punch.punch_id: punch for kiosk in kiosks for punch in kiosk.kept}
     answers: dict[str, list[Answer]] = defaultdict(list)
     for kiosk in kiosks:
@@ -65,6 +77,7 @@ def judge(kiosks: Sequence[KioskHistory], boards: Sequence[BoardHistory], record
         *reordered_journals(record.punches),
         *reordered_streams(record),
         *changed_answers(answers, record.punches),
+        *misdated(kept, record.punches, wall_minus_boot),
         *streams_with_holes(record),
         *(finding for board in boards for finding in told_wrongly(board, record, streams)),
         *told_differently(boards),
@@ -196,6 +209,23 @@ def changed_answers(answers: dict[str, list[Answer]], rows: Iterable[Row]) -> It
         row = recorded.get(punch_id)
         if row is not None and row.lasting not in said:
             yield Finding(Wrong.CHANGED, punch_id, f"answered as {sorted(map(str, said))}, recorded as {row.lasting}")
+
+
+def misdated(kept: dict[str, Kept], rows: Iterable[Row], wall_minus_boot: float) -> Iterator[Finding]:
+    """What a kiosk's wall clock says counts for nothing; how well it knew the hub's time stands in what it signed."""
+    for row in rows:
+        punch = kept.get(row.punch_id)
+        if punch is None or row.occurred_at is None or row.reason == "debounced":
+            continue
+        if punch.happened_at is not None and row.occurred_at != punch.happened_at:
+            yield Finding(Wrong.MISDATED, row.punch_id, f"it happened at {punch.happened_at}, not {row.occurred_at}")
+        if punch.made_between is not None:
+            doubt = DATED_BY_HUB_SECONDS if row.uncertainty_ms is None else row.uncertainty_ms / 1000 + ROUNDING_SECONDS
+            recorded = datetime.fromisoformat(row.occurred_at).timestamp() - wall_minus_boot
+            begun, ended = punch.made_between
+            if not begun - doubt <= recorded <= ended + doubt:
+                off = f"{recorded - begun:+.3f} s off, with {doubt:.3f} s of doubt"
+                yield Finding(Wrong.MISDATED, row.punch_id, off)
 
 
 def told_wrongly(board: BoardHistory, record: Record, streams: "Streams") -> Iterator[Finding]:

@@ -21,7 +21,8 @@ SELECT punch_id::text, device_id::text, log_id::text, seq, site_id::text, employ
              E'=\\n') AS digest,
        signed_text::json ->> 'previous' AS previous, signed_text::json ->> 'punch_id' AS signed_punch_id,
        signed_text::json ->> 'device_id' AS signed_device_id, signed_text::json ->> 'log_id' AS signed_log_id,
-       (signed_text::json ->> 'seq')::bigint AS signed_seq
+       (signed_text::json ->> 'seq')::bigint AS signed_seq,
+       (signed_text::json -> 'clock' ->> 'uncertainty_ms')::int AS uncertainty_ms
 FROM punches ORDER BY device_id, log_id, seq, recorded_at
 """
 RECEIPTS = f"""
@@ -69,6 +70,8 @@ class Row:
     signed_device_id: str
     signed_log_id: str
     signed_seq: int
+    uncertainty_ms: int | None = None
+    """Of the clock that the kiosk signed with it; None where it had none."""
 
     @property
     def lasting(self) -> tuple[str | None, ...]:
