@@ -42,6 +42,10 @@ class Checker(Watcher):
     """By device, in the order in which people punched."""
     sent: dict[UUID, dict[str, dict[str, Any]]] = field(default_factory=lambda: defaultdict(dict))
     """By device: its `punch.record` messages by the punch's text."""
+    asked: dict[Line, dict[int, str]] = field(default_factory=dict)
+    """By connection: punches on their way, by the id of their command."""
+    synced: set[Line] = field(default_factory=set)
+    """Connections over which a `time.sync` was answered."""
     heard: dict[UUID, set[str]] = field(default_factory=lambda: defaultdict(set))
     """By device: punches whose outcome reached it."""
     texts: set[str] = field(default_factory=set)
@@ -84,11 +88,17 @@ class Checker(Watcher):
         if name != self._name(row):
             self.wrong.append(f"{name} for {self._name(row)}")
 
-    def kiosk_said(self, kiosk: KioskProcess, frame: bytes) -> None:
+    def kiosk_said(self, kiosk: KioskProcess, line: Line, frame: bytes) -> None:
         message = json.loads(frame)
         device_id = kiosk.device.device_id
+        asked = self.asked.setdefault(line, {})
         match message["type"]:
             case "punch.record":
+                if line not in self.synced:
+                    self.wrong.append("a punch goes out before the hub's clock is known")
+                if message["punch"] in asked.values():
+                    self.wrong.append("a punch is sent again before its answer")
+                asked[message["id"]] = message["punch"]
                 self.sent[device_id][message["punch"]] = message
             case "device.report":
                 missing = [kept for kept in self.kept[device_id] if self._record(kept.punch_id) is None]
@@ -97,8 +107,11 @@ class Checker(Watcher):
             case _:
                 pass
 
-    def kiosk_heard(self, kiosk: KioskProcess, frame: str) -> None:
+    def kiosk_heard(self, kiosk: KioskProcess, line: Line, frame: str) -> None:
         for message in json.loads(frame):
+            if message["type"] == "time.sync.result":
+                self.synced.add(line)
+            self.asked.setdefault(line, {}).pop(message.get("re"), None)
             if message["type"] == "punch.outcome":
                 self.heard[kiosk.device.device_id].add(message["punch_id"])
 

@@ -58,23 +58,28 @@ def a_key_file(folder: Path) -> LocalSecrets:
 class JourneyMachine(RuleBasedStateMachine):
     secrets: LocalSecrets
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = False
+        self.ending = ExitStack()
+
     @initialize(seed=st.integers(0, 2**16))
     def begin(self, seed: int) -> None:
         self.checker = Checker()
         self.world = World(self.secrets, self.checker, seed)
         self.checker.watch(self.world)
-        self.ending = ExitStack()
         self.ending.callback(self.world.close)
         self.ending.enter_context(substituted(self.world))
         self.world.loop.run_until_complete(self.world.begin())
         self.world.run(1)
+        self.begun = True
 
     def teardown(self) -> None:
-        if hasattr(self, "ending"):
-            try:
+        try:
+            if self.begun:
                 self.everything_is_mended()
-            finally:
-                self.ending.close()
+        finally:
+            self.ending.close()
 
     # People
 

@@ -229,9 +229,9 @@ class Watcher:
 
     def hub_said(self, line: Line, frame: bytes) -> None: ...
 
-    def kiosk_said(self, kiosk: KioskProcess, frame: bytes) -> None: ...
+    def kiosk_said(self, kiosk: KioskProcess, line: Line, frame: bytes) -> None: ...
 
-    def kiosk_heard(self, kiosk: KioskProcess, frame: str) -> None: ...
+    def kiosk_heard(self, kiosk: KioskProcess, line: Line, frame: str) -> None: ...
 
     def logged(self, what: str, fault: object) -> None:
         """An error in the log of a hub or of a kiosk's link: a bug, whatever broke around it."""
@@ -292,8 +292,8 @@ class World:
         if not hub.is_up or not hub.alive or hub.context.draining:
             raise LinkDown("the hub can't be reached")
         kiosk.line = line = Line(self.chance)
-        line.wire.on_send = partial(self.watcher.kiosk_said, kiosk)
-        line.wire.on_receive = partial(self.watcher.kiosk_heard, kiosk)
+        line.wire.on_send = partial(self.watcher.kiosk_said, kiosk, line)
+        line.wire.on_receive = partial(self.watcher.kiosk_heard, kiosk, line)
         hub.serve(line)
         try:
             yield line.wire
