@@ -167,7 +167,7 @@ class Campaign:
         return judged_at
 
     def _due(self, quiet_at: float) -> float:
-        """When boards are judged: what kiosks sent late, having had to wait themselves, may be late on boards as well."""
+        """When boards are judged: what kiosks sent late, for they had to wait, may be late on boards as well."""
         if self.drained_at is None:
             return math.inf
         late = self.drained_at > quiet_at + BOARDS_LATE_SECONDS / 2

@@ -10,7 +10,7 @@ from tests.faults.campaign.proxy import Delay, Fault, FaultProxy, Line, Selects,
 from tests.faults.campaign.schedule import Step
 from tests.faults.campaign.world import World
 
-PATIENCE_SECONDS: Final = 6.0
+PATIENCE_SECONDS: Final = 10.0
 """How long a fault waits for something to strike."""
 ANSWERS: Final = {"kiosk-hub": b'"punch.outcome"', "hub-postgres": b"COMMIT\x00"}
 """What the answer to be swallowed is known by: a kiosk's outcome, PostgreSQL's word that a commit is done."""
