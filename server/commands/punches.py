@@ -37,12 +37,12 @@ async def record(connection: Connection, command: PunchRecord) -> None:
         received_at=context.clock(),
         respond=_responder(connection, command.id),
     )
-    connection.begin_punch()
+    connection.in_flight.begin()
 
 
 def _responder(connection: Connection, re: int) -> Callable[[Result], None]:
     def respond(result: Result) -> None:
-        connection.end_punch()
+        connection.in_flight.end()
         if isinstance(result, Settled):
             connection.outgoing.send(encode(outcome(re, result, connection.context.directory)))
         else:
@@ -83,7 +83,7 @@ async def sync(connection: Connection, command: TimeSync) -> TimeSyncResult:
 
 async def report(connection: Connection, command: DeviceReport) -> DeviceReportResult:
     """Keep what a terminal says of itself, once its earlier punches are on the boards: `complete_to` builds on both."""
-    await connection.punches_answered()
+    await connection.in_flight.none()
     await connection.context.kiosks.report(
         _kiosk(connection).device_id,
         outbox_depth=command.outbox_depth,

@@ -7,8 +7,6 @@ punches wait for their answers: the client's own TCP window is then the queue.
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import Callable
 from typing import Final, Protocol
 from uuid import uuid4
 
@@ -26,6 +24,7 @@ from server.hub.caller import Caller, Kiosk, Someone
 from server.hub.context import HubContext
 from server.hub.flood import TokenBucket
 from server.hub.handshake import Rejected, authenticate, hello, language_of, read_auth, welcome
+from server.hub.in_flight import InFlight
 from server.hub.outgoing import Outgoing
 from server.hub.subscriptions import Watch
 from server.rules.permissions import is_permitted
@@ -51,6 +50,30 @@ class Registry(Protocol):
 class Connection:
     """A client from its upgrade to its close. `registry` says what is done with each command."""
 
+    # Thousands of boards are mostly this object and aiohttp's: without a dictionary each.
+    __slots__ = (
+        "_bucket",
+        "_caller",
+        "_ending",
+        "_expiry",
+        "_frames",
+        "_frames_at_ping",
+        "_last_id",
+        "_limited",
+        "_malformed",
+        "_reading",
+        "_registry",
+        "_role_counted",
+        "_socket",
+        "_transport",
+        "connection_id",
+        "context",
+        "in_flight",
+        "language",
+        "outgoing",
+        "watch",
+    )
+
     def __init__(
         self, context: HubContext, socket: web.WebSocketResponse, transport: asyncio.Transport, registry: Registry
     ) -> None:
@@ -75,14 +98,11 @@ class Connection:
         self._malformed = 0
         self._limited = 0
         self._bucket = TokenBucket(context.settings.commands_per_second)
-        self._in_flight = 0
-        self._room = asyncio.Event()
-        self._room.set()
-        self._all_answered = asyncio.Event()
-        self._all_answered.set()
+        self.in_flight = InFlight(context.settings.max_in_flight)
         self._frames = 0
+        self._frames_at_ping: int | None = None
         self._reading = True
-        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._expiry: asyncio.TimerHandle | None = None
         self._ending: asyncio.Task[None] | None = None
 
     @property
@@ -101,13 +121,12 @@ class Connection:
 
     async def run(self) -> None:
         """Serve the client until it or the hub ends the connection; never raises."""
-        self._later("ping", random.uniform(0, self.context.settings.ping_interval_seconds), self._ping)  # noqa: S311 - jitter
         try:
             if await self._shake_hands():
                 await self._read()
         finally:
-            for timer in self._timers.values():
-                timer.cancel()
+            if self._expiry is not None:
+                self._expiry.cancel()
             if self.watch is not None:
                 self.watch.end()
             if self._caller is not None:
@@ -117,6 +136,16 @@ class Connection:
                 await asyncio.shield(self._ending)
             # A closed transport still waits until all was taken: what a client doesn't take by then is dropped.
             asyncio.get_running_loop().call_later(CLOSE_SECONDS, self._transport.abort)
+
+    def ping(self) -> None:
+        self.outgoing.ping()
+        self._frames_at_ping = self._frames
+
+    def judge(self) -> None:
+        """Close with 3012 where nothing at all came since the last ping."""
+        # While the hub itself doesn't read (a slow command, no room), a pong may lie unread: silence is our own.
+        if self._frames_at_ping == self._frames and self._reading:
+            self.end(CloseCode.NO_PONG)
 
     def send(self, message: Reply | DeviceStateChanged) -> None:
         self.outgoing.send(encode(message))
@@ -136,22 +165,6 @@ class Connection:
             self.outgoing.close()
             self.context.metrics.closed(code)
             self._ending = asyncio.create_task(self._close(code), name="close")
-
-    def begin_punch(self) -> None:
-        self._in_flight += 1
-        self._all_answered.clear()
-        if self._in_flight >= self.context.settings.max_in_flight:
-            self._room.clear()
-
-    def end_punch(self) -> None:
-        self._in_flight -= 1
-        self._room.set()
-        if self._in_flight == 0:
-            self._all_answered.set()
-
-    async def punches_answered(self) -> None:
-        """Wait until no punch of this connection waits for its answer; what comes behind isn't read meanwhile."""
-        await self._all_answered.wait()
 
     def renew(self, someone: Someone) -> None:
         """A newer token of the same person: the connection lives on until that one expires."""
@@ -228,7 +241,7 @@ class Connection:
         while (text := await self._next_text()) is not None:
             self._reading = False
             await self._take(text)
-            await self._room.wait()
+            await self.in_flight.room()
             self._reading = True
 
     async def _next_text(self) -> str | None:
@@ -306,30 +319,11 @@ class Connection:
         self.context.metrics.connected(role)
         self._role_counted = role
 
-    def _later(self, name: str, seconds: float, call: Callable[[], None]) -> None:
-        """Call once after `seconds`, instead of what was set under this name before."""
-        if (timer := self._timers.pop(name, None)) is not None:
-            timer.cancel()
-        self._timers[name] = asyncio.get_running_loop().call_later(max(seconds, 0), call)
-
     def _later_expiry(self, someone: Someone) -> None:
-        left = (someone.expires_at - self.context.clock()).total_seconds()
-        grace = self.context.settings.expiry_grace_seconds
-        self._later("expiry", left + grace, lambda: self.end(CloseCode.EXPIRED))
-
-    def _ping(self) -> None:
-        self.outgoing.ping()
-        frames = self._frames
-
-        def judge() -> None:
-            # While the hub itself doesn't read (a slow command, no room), a pong may lie unread: silence is our own.
-            if self._frames == frames and self._reading:
-                self.end(CloseCode.NO_PONG)
-            else:
-                self._later("ping", settings.ping_interval_seconds - settings.pong_timeout_seconds, self._ping)
-
-        settings = self.context.settings
-        self._later("pong", settings.pong_timeout_seconds, judge)
+        if self._expiry is not None:
+            self._expiry.cancel()
+        left = (someone.expires_at - self.context.clock()).total_seconds() + self.context.settings.expiry_grace_seconds
+        self._expiry = asyncio.get_running_loop().call_later(max(left, 0), self.end, CloseCode.EXPIRED)
 
     async def _close(self, code: CloseCode) -> None:
         deaf = code in (CloseCode.SLOW, CloseCode.NO_PONG)

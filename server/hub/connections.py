@@ -14,6 +14,7 @@ from protocol.errors import CloseCode
 from server.hub.caller import Kiosk, Someone
 from server.hub.connection import Connection
 from server.hub.context import HubContext
+from server.hub.heartbeat import Heartbeat
 from server.secrets.provider import SecretsError
 from storage.errors import StorageError
 
@@ -26,10 +27,15 @@ class Connections:
         self._live: dict[Connection, None] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._none_left = asyncio.Event()
+        self._heartbeat = Heartbeat(
+            interval_seconds=context.settings.ping_interval_seconds,
+            timeout_seconds=context.settings.pong_timeout_seconds,
+        )
         self._epoch = context.boards.epoch
 
     def start(self) -> None:
         settings = self._context.settings
+        self._heartbeat.start()
         self._tasks = [
             asyncio.create_task(self._every(settings.head_interval_seconds, self._heads), name="heads due"),
             asyncio.create_task(
@@ -41,6 +47,7 @@ class Connections:
         ]
 
     async def stop(self) -> None:
+        self._heartbeat.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -48,11 +55,13 @@ class Connections:
     async def serve(self, connection: Connection) -> None:
         """Run a connection as one of the live ones."""
         self._live[connection] = None
+        self._heartbeat.add(connection)
         self._none_left.clear()
         try:
             await connection.run()
         finally:
             del self._live[connection]
+            self._heartbeat.remove(connection)
             if not self._live:
                 self._none_left.set()
 

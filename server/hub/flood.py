@@ -12,6 +12,8 @@ BURST_SECONDS: Final = 2
 
 
 class TokenBucket:
+    __slots__ = ("_capacity", "_clock", "_filled_at", "_per_second", "_tokens")
+
     def __init__(self, per_second: float, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._per_second = per_second
         self._capacity = per_second * BURST_SECONDS

@@ -151,6 +151,21 @@ def _flush(outgoing: Outgoing) -> None:
 class Outgoing:
     """One client's queue. `on_slow` is called once, when the client has taken nothing for too long."""
 
+    __slots__ = (
+        "_bytes",
+        "_closed",
+        "_flusher",
+        "_max_bytes",
+        "_messages",
+        "_metrics",
+        "_on_slow",
+        "_slow_client_seconds",
+        "_stuck_bytes",
+        "_stuck_since",
+        "_transport",
+        "pushes",
+    )
+
     def __init__(
         self,
         transport: asyncio.WriteTransport,
