@@ -27,6 +27,7 @@ import shutil
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -59,6 +60,7 @@ class Run(msgspec.Struct, kw_only=True):
     seconds: float
     machine: dict[str, str]
     results: list[Result]
+    failed: list[str]
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -87,17 +89,23 @@ async def measure(chosen: Sequence[str], rounds: int, folder: Path) -> Run:
         say(f"{name}: {text}")
 
     say("starting PostgreSQL and Valkey, making the company")
-    results = []
+    results: list[Result] = []
+    failed: list[str] = []
     async with arena(folder) as place:
         for name in chosen:
             say(f"part {name}")
-            results.append(await PARTS[name](place, rounds, partial(tell, name)))
+            try:
+                results.append(await PARTS[name](place, rounds, partial(tell, name)))
+            except Exception:  # noqa: BLE001 - the parts that others wait for are measured all the same
+                say(f"part {name} failed:\n{traceback.format_exc()}")
+                failed.append(name)
     return Run(
         at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         rounds=rounds,
         seconds=time.monotonic() - began,
         machine=machine.describe(),
         results=results,
+        failed=failed,
     )
 
 
@@ -130,14 +138,14 @@ def main() -> int:
         run = uvloop.run(measure(options.chosen, options.rounds, folder))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    whole = options.chosen == list(PARTS)
+    whole = options.chosen == list(PARTS) and not run.failed
     target = FIGURES if whole else PARTIAL
     target.parent.mkdir(exist_ok=True)
     target.write_bytes(msgspec.json.format(msgspec.json.encode(run), indent=1) + b"\n")
     sys.stdout.write(written(run) + "\n")
     if whole:
         publish(run)
-    return 0
+    return 1 if run.failed else 0
 
 
 if __name__ == "__main__":

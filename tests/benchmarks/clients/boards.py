@@ -23,7 +23,7 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from tests.benchmarks.clients.lines import commands, say
 
-AT_ONCE: Final = 100
+AT_ONCE: Final = 50
 CONNECT_SECONDS: Final = 120.0
 _CHANGED: Final = b'[{"type":"presence.changed"'
 _LETTER: Final = _CHANGED.index(b"c", 18)
@@ -151,7 +151,13 @@ async def connect(url: str, make: Callable[[], Board], count: int) -> list[Board
     async def one() -> Board:
         async with room, asyncio.timeout(CONNECT_SECONDS):
             headers = [("Sec-WebSocket-Protocol", "attendance.v1")] if url.endswith("/ws") else []
-            _, board = await ws_connect(make, url, extra_headers=headers, max_frame_size=1 << 21)
+            _, board = await ws_connect(
+                make,
+                url,
+                extra_headers=headers,
+                max_frame_size=1 << 21,
+                websocket_handshake_timeout=CONNECT_SECONDS,
+            )
             await board.ready
             made: Board = board
             return made

@@ -31,6 +31,7 @@ from tests.benchmarks.clients.lines import commands, say
 
 IN_FLIGHT: Final = 16
 AT_ONCE: Final = 50
+CONNECT_SECONDS: Final = 120.0
 LAP: Final = timedelta(hours=4)
 """Between two punches of a person: six a day, so that a day's history is what it is in life."""
 OUTCOME: Final = b'"type":"punch.outcome"'
@@ -221,8 +222,13 @@ async def connect(plan: Plan) -> list[Kiosk]:
     async def one(place: int, device: Device) -> Kiosk:
         url = plan.urls[place // 2 % len(plan.urls)]  # devices alternate between two sites: each hub gets both
         headers = [] if plan.naive else [("Sec-WebSocket-Protocol", "attendance.v1")]
-        async with room, asyncio.timeout(60):
-            _, kiosk = await ws_connect(lambda: Kiosk(device, plan), url, extra_headers=headers)
+        async with room, asyncio.timeout(CONNECT_SECONDS):
+            _, kiosk = await ws_connect(
+                lambda: Kiosk(device, plan),
+                url,
+                extra_headers=headers,
+                websocket_handshake_timeout=CONNECT_SECONDS,
+            )
             await kiosk.ready
             made: Kiosk = kiosk
             return made
