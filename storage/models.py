@@ -1,4 +1,7 @@
-"""What is kept, as values. No driver, no wire: repositories fill these, services and rules read them."""
+"""What is kept, as values. No driver, no wire: repositories fill these, services and rules read them.
+
+What every punch makes is a Struct: frozen ones cost a tenth of a frozen dataclass.
+"""
 
 from __future__ import annotations
 
@@ -68,8 +71,7 @@ class Journal:
     revoked_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class BadgeHolder:
+class BadgeHolder(msgspec.Struct, frozen=True):
     """Who holds or held a badge, and when."""
 
     employee_id: UUID
@@ -78,8 +80,7 @@ class BadgeHolder:
     revoked_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class PersonAtWork:
+class PersonAtWork(msgspec.Struct, frozen=True):
     """What a batch must know of a person before it locks anything."""
 
     employee_id: UUID
@@ -88,8 +89,7 @@ class PersonAtWork:
     at_site_id: UUID | None
 
 
-@dataclass(frozen=True, slots=True)
-class Presence:
+class Presence(msgspec.Struct, frozen=True):
     """Where a person is; `since` is when their latest counted punch occurred, null before the first."""
 
     employee_id: UUID
@@ -98,8 +98,7 @@ class Presence:
     at_site_id: UUID | None
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(msgspec.Struct, frozen=True):
     """A punch that counts: recorded and not debounced. States and hours are derived from these alone."""
 
     occurred_at: datetime
@@ -107,16 +106,14 @@ class Counted:
     punch_id: UUID
 
 
-@dataclass(frozen=True, slots=True)
-class BootClock:
+class BootClock(msgspec.Struct, frozen=True):
     """The hub's time at one moment of a boot's monotonic clock."""
 
     hub_time: datetime
     monotonic_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class StoredPunch:
+class StoredPunch(msgspec.Struct, frozen=True):
     """A punch with its verdict, as it stands in the record for good."""
 
     recorded_at: datetime

@@ -17,6 +17,8 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from protocol.commands import Punch
 from protocol.values import Kind, Reason, Status, parse_time
 from storage.models import BootClock, Counted
@@ -91,8 +93,7 @@ def occurred_at(punch: Punch, boot: BootClock | None) -> datetime | None:
     return moment if EARLIEST <= moment < LATEST else None
 
 
-@dataclass(frozen=True, slots=True)
-class KindVerdict:
+class KindVerdict(msgspec.Struct, frozen=True):
     """What a recorded punch is: `reason` null, debounced or unexpected_kind."""
 
     kind: Kind

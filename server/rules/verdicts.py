@@ -6,26 +6,25 @@ Nothing that a kiosk signed is thrown away: held and refused punches stand in th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
+
+import msgspec
 
 from protocol.values import Captured, Outcome, Reason
 from server.rules.punches import Place
 from storage.models import BadgeHolder
 
 
-@dataclass(frozen=True, slots=True)
-class Identified:
+class Identified(msgspec.Struct, frozen=True):
     """The credential is this person's."""
 
     employee_id: UUID
     deactivated_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Unidentified:
+class Unidentified(msgspec.Struct, frozen=True):
     """Nobody is known by this credential, or it could not be read or judged."""
 
     reason: Reason
@@ -35,8 +34,7 @@ class Unidentified:
 Identity = Identified | Unidentified
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     outcome: Outcome
     reason: Reason | None = None
 

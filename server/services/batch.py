@@ -12,6 +12,8 @@ from typing import assert_never
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from protocol.errors import ErrorCode
 from protocol.values import DeviceStatus, Outcome, Reason, Status
 from server.errors import Refused
@@ -42,8 +44,7 @@ from storage.models import (
 _KEPT_SEALED = frozenset({Reason.SEAL_BROKEN, Reason.SEAL_UNAVAILABLE, Reason.PIN_UNCHECKED})
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(msgspec.Struct, frozen=True):
     """A prepared punch and the verdict on its PIN, if it bears one."""
 
     prepared: Prepared
@@ -51,8 +52,7 @@ class Submission:
     received_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(msgspec.Struct, frozen=True):
     """A submission with when it occurred and whose it is."""
 
     prepared: Prepared
@@ -60,8 +60,7 @@ class Resolved:
     identity: Identity
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(msgspec.Struct, frozen=True):
     """A punch that stands in the record; `worked_minutes` is null where nobody is to be named."""
 
     punch: StoredPunch

@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass, field
 from uuid import UUID
 
+import msgspec
+
 from protocol.codec import decode_punch
 from protocol.commands import Punch, PunchRecord
 from protocol.errors import ErrorCode, Invalid
@@ -50,8 +52,7 @@ class Unreadable:
 Opened = OpenedBadge | OpenedNumber | Unreadable
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(msgspec.Struct, frozen=True):
     """A punch that the device did sign, ready for its journal."""
 
     punch: Punch

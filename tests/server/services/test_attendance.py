@@ -1,12 +1,12 @@
 """Punches recorded in a real PostgreSQL: once each, in order, answered the same for ever, derived state beside them."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from protocol.commands import PunchRecord
 from protocol.errors import ErrorCode

@@ -1,10 +1,10 @@
 """Numbers and badges with PINs: whose a punch is when its PIN was judged right, wrong, or not at all."""
 
-from dataclasses import replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
 import pytest
+from msgspec.structs import replace
 
 from protocol.sealing import BadgeCredential, NumberCredential
 from protocol.values import Captured, Outcome, Reason
