@@ -106,7 +106,7 @@ async def running_hub(settings: Settings) -> AsyncIterator[HubContext]:
 async def _listen(runner: web.AppRunner, settings: Settings) -> None:
     """Raises SettingsError where the address can't be had."""
     try:
-        await web.TCPSite(runner, settings.host, settings.port).start()
+        await web.TCPSite(runner, settings.host, settings.port, backlog=settings.listen_backlog).start()
     except OSError as error:
         raise SettingsError(
             [f"can't listen where ATTENDANCE_HOST and ATTENDANCE_PORT say: {error.strerror or error}"]

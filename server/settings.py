@@ -69,8 +69,15 @@ class Settings:
     drain_pause_ms: Annotated[int, Means("between two such batches, half of it more or less", 0, 10_000)] = 50
 
     # Connections
+    listen_backlog: Annotated[
+        int, Means("connections that may wait to be taken, all boards at once say", 1, 65_535)
+    ] = 4_096
     max_in_flight: Annotated[int, Means("commands of one connection that may wait for their answer", 1, 1_024)] = 64
     commands_per_second: Annotated[int, Means("commands of one connection a second, punches aside", 1, 1_000)] = 20
+    handshakes_at_once: Annotated[int, Means("clients greeted and not welcomed yet; others wait", 1, 65_536)] = 128
+    handshake_place_ms: Annotated[int, Means("after which a slow client no longer counts among these", 10, 60_000)] = (
+        1_000
+    )
     auth_timeout_seconds: Annotated[float, Means("from hello to auth", 0.1, 60)] = 5.0
     ping_interval_seconds: Annotated[float, Means("between two pings of the hub", 1, 300)] = 25.0
     pong_timeout_seconds: Annotated[float, Means("without any traffic after a ping, before close 3012", 1, 60)] = 10.0

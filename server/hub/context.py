@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from protocol.replies import Limits
 from protocol.values import MAX_FRAME_BYTES
+from server.hub.admission import Admission
 from server.hub.outgoing import Flusher
 from server.hub.subscriptions import Switchboard
 from server.secrets.provider import SecretsProvider
@@ -44,6 +45,12 @@ class HubContext:
     kiosks: Kiosks
     ingest: Ingest
     draining: bool = False
+    admission: Admission = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.admission = Admission(
+            at_once=self.settings.handshakes_at_once, longest_seconds=self.settings.handshake_place_ms / 1_000
+        )
 
     @property
     def limits(self) -> Limits:

@@ -23,6 +23,7 @@ from server.rules.permissions import NOTHING, Scope
 from server.rules.totp import matching_step
 from server.secrets.provider import SecretsProvider
 from server.services.hashing import SlowHashes
+from server.services.together import Together
 from server.services.tokens import AccessTokens
 from server.telemetry.metrics import LoginResult, Metrics, RefreshResult
 from storage.postgres import Connection, Database
@@ -105,6 +106,7 @@ class Accounts:
         self._access_life = timedelta(minutes=access_token_minutes)
         self._refresh_token_days = refresh_token_days
         self._refresh_grace_seconds = refresh_grace_seconds
+        self._sessions = Together(self.revalidate)
 
     async def login(self, username: str, password: str, totp: str | None) -> SignedIn:
         """Begin a session. An unknown name, a wrong password and a disabled account take the same time.
@@ -173,7 +175,7 @@ class Accounts:
     async def authenticate(self, access_token: str) -> Principal:
         """Who shows this token, and what they may do now. Raises Refused(unauthenticated)."""
         claims = self._tokens.verify(access_token, now=self._clock())
-        session = (await self.revalidate([claims.session_id])).get(claims.session_id)
+        session = await self._sessions.find(claims.session_id)
         if session is None or session.account_id != claims.account_id:
             raise Refused(ErrorCode.UNAUTHENTICATED, "the session is over")
         return Principal(session, claims.expires_at)

@@ -3,8 +3,8 @@
     python -m tests.benchmarks.boards_return [--boards 5000] [--people 240] [--to restarted|second] [--profile FILE]
 
 The hub is killed with -9 while people punch at another one. `restarted`: it is started again at once, on its port.
-`second`: the boards go to a hub that already serves as many... none before: what takes them is the other one. Boards
-wait as the contract says (full jitter, doubling to 30 s). Steady means: each board resumed, and shows what a fresh
+`second`: the other one takes all boards beside its punches. Boards wait as the contract says (full jitter, doubling to
+30 s). Steady means: each board resumed, and shows what a fresh
 state shows. The clients are processes of their own; CPU is read from /proc.
 """
 
@@ -12,60 +12,29 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import statistics
 import subprocess
 import sys
 import time
-from contextlib import suppress
-from dataclasses import dataclass
+from collections import Counter
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import uvloop
 
-from tests.benchmarks.first_figures import cpu_seconds
+from tests.benchmarks.machine import cpu_seconds
 from tests.builders import badge_of
 from tests.contract.connection import connect_device, connect_person
 from tests.contract.journal import Journal
 from tests.contract.punching import record
+from tests.faults.crowd import Crowd, digest_of
 from tests.faults.own_place import OwnPlace, figures
 from tests.running_hub import ServingHub
 
 PROCESSES: Final = 2
-PUNCHES_PER_SECOND: Final = 10
+PUNCHES_PER_SECOND: Final = 2
 STEADY_SECONDS: Final = 120.0
 SETTLE_SECONDS: Final = 5.0
-
-
-@dataclass
-class Crowd:
-    """A process of boards."""
-
-    process: asyncio.subprocess.Process
-
-    @classmethod
-    async def begin(cls, urls: list[str], count: int, token_file: Path) -> Crowd:
-        arguments = ["-m", "tests.faults.light_boards", *urls, "--count", str(count), "--token-file", str(token_file)]
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, *arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, limit=1 << 24
-        )
-        return cls(process)
-
-    async def line(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        told: dict[str, Any] = json.loads(await self.process.stdout.readline())
-        return told
-
-    async def report(self) -> dict[str, Any]:
-        assert self.process.stdin is not None
-        self.process.stdin.write(b"report\n")
-        return await self.line()
-
-    async def end(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        await self.process.wait()
 
 
 async def punching(place: OwnPlace, hub: ServingHub, counted: list[int]) -> None:
@@ -98,8 +67,7 @@ async def measure(options: argparse.Namespace) -> None:
             await after_death(place, first, other, crowds, options)
         finally:
             for crowd in crowds:
-                with suppress(ProcessLookupError):
-                    await asyncio.wait_for(crowd.end(), 30)
+                await crowd.end()
     finally:
         await place.close()
 
@@ -117,12 +85,13 @@ async def after_death(
     taker, ready_after = other, 0.0
     before = cpu_seconds(other.process.pid)
     if options.to == "restarted":
-        taker, before = place.begin_hub(port=first.port), 0.0
+        taker = place.begin_hub(port=first.port)
         await asyncio.to_thread(taker.wait_ready)
+        before = cpu_seconds(taker.process.pid)
         ready_after = time.monotonic() - killed_at
     profiler = profile(taker, options.profile)
     back: list[float] = []
-    away: list[float] = []
+    closes: Counter[str] = Counter()
     sums = {"attempts": 0, "resumed": 0, "snapshots": 0}
     steady_cpu = 0.0
     while len(back) < options.boards and time.monotonic() - killed_at < STEADY_SECONDS:
@@ -130,7 +99,8 @@ async def after_death(
         for crowd in crowds:
             told = await crowd.report()
             back += told["back_at"]
-            away += told["away_seconds"]
+            closes.update(told["closes"])
+            closes.update(told["errors"])
             for name in sums:
                 sums[name] += told[name]
         steady_cpu = cpu_seconds(taker.process.pid) - before
@@ -139,7 +109,6 @@ async def after_death(
     if profiler is not None:
         profiler.wait(60)
     steady = max(back) - killed_at
-    away.sort()
     print(
         f"killed -9, boards to {'the hub started again' if options.to == 'restarted' else 'another hub'}"
         + (f" (ready after {ready_after:.1f} s)" if ready_after else "")
@@ -148,6 +117,7 @@ async def after_death(
         f"{sums['snapshots']} given a fresh state; the taking hub used {steady_cpu:.1f} s CPU until then "
         f"({steady_cpu / options.boards * 1e6:.0f} µs a board); {counted[0]} punches meanwhile"
     )
+    print(f"connections that ended, by close code (None: refused or broken off), and errors: {dict(closes)}")
     await equal(place, taker, crowds, options)
 
 
@@ -172,22 +142,11 @@ async def equal(place: OwnPlace, taker: ServingHub, crowds: list[Crowd], options
     )
 
 
-def digest_of(fresh: Any) -> str:  # noqa: ANN401 - the contract client's board
-    from tests.faults.light_boards import Board, Site, Tally  # noqa: PLC0415
-
-    board = Board([], "", Tally())
-    board.sites = {
-        site_id: Site(site.epoch, site.offset, {key: person["status"] for key, person in site.people.items()})
-        for site_id, site in fresh.sites.items()
-    }
-    return board.digest()
-
-
 def profile(hub: ServingHub, target: Path | None) -> subprocess.Popen[bytes] | None:
     """Where the hub's time goes in the ten seconds from now on (py-spy, installed by hand)."""
     if target is None:
         return None
-    command = [str(Path(sys.executable).with_name("py-spy")), "record", "--pid", str(hub.process.pid), "--native"]
+    command = [str(Path(sys.executable).with_name("py-spy")), "record", "--pid", str(hub.process.pid)]
     command += ["--format", "raw", "--output", str(target), "--duration", "10"]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 

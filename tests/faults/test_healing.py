@@ -215,7 +215,7 @@ async def test_a_redis_that_is_restarted(beside: Watched, place: OwnPlace) -> No
         before = await figures(beside.far)
         await place.valkey.stop()
         restart = asyncio.create_task(place.valkey.start())
-        people = []
+        people: list[str] = []
         while not restart.done() or len(people) < 2:
             people.append(await beside.punch())
             await asyncio.sleep(0.03)
