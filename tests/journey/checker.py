@@ -15,6 +15,7 @@ from storage.models import PunchKey
 from tests.journey.memory_tables import HISTORY_ORDER, Row, Tables
 from tests.journey.network import Line
 from tests.journey.substitutes import read_outbox
+from tests.journey.twin import Twin
 from tests.journey.virtual_time import ProcessIsGone
 from tests.journey.world import KioskProcess, Watcher, World
 from tests.server.hub.fakes import payload_of
@@ -50,6 +51,10 @@ class Checker(Watcher):
     """By device: punches whose outcome reached it."""
     texts: set[str] = field(default_factory=set)
     """All that any outbox file ever held."""
+    twins: dict[UUID, Twin] = field(default_factory=dict)
+    """By device: a second socket that repeats what the first one says."""
+    erred: set[Line] = field(default_factory=set)
+    """Connections on which the hub has answered with an error."""
     answered_first: set[str] = field(default_factory=set)
     _seen: int = 0
     _heads: dict[tuple[str, str], tuple[int, str | None]] = field(default_factory=dict)
@@ -63,13 +68,16 @@ class Checker(Watcher):
     # What is said
 
     def hub_said(self, line: Line, frame: bytes) -> None:
-        del line
         for message in json.loads(payload_of(frame) or b"[]"):
             match message["type"]:
                 case "punch.outcome":
                     self._answer_is_the_record(message)
                 case "error" if message["code"] in NEVER:
                     self.wrong.append(f"the hub says {message}")
+                case "error":
+                    if message["code"] == "out_of_order" and line in self.asked and line not in self.erred:
+                        self.wrong.append("punches that came in their order are out of it")
+                    self.erred.add(line)
                 case _:
                     pass
 
@@ -100,6 +108,8 @@ class Checker(Watcher):
                     self.wrong.append("a punch is sent again before its answer")
                 asked[message["id"]] = message["punch"]
                 self.sent[device_id][message["punch"]] = message
+                if (twin := self.twins.get(device_id)) is not None:
+                    twin.echo(message)
             case "device.report":
                 missing = [kept for kept in self.kept[device_id] if self._record(kept.punch_id) is None]
                 if message["outbox_depth"] < len(missing):

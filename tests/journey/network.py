@@ -12,7 +12,8 @@ from aiohttp import WSMessage, WSMsgType
 from kiosk.link.client import LinkDown
 from tests.server.hub.fakes import FakeTransport, payload_of
 
-LATENCY_SECONDS = (0.001, 0.06)
+LATENCIES_SECONDS = [(0.001, 0.06)] * 3 + [(0.2, 2.5)]
+"""One line in four is slow."""
 LEAST_STEP_SECONDS = 1e-6
 
 
@@ -32,8 +33,9 @@ class Break(Enum):
 class _Way:
     """One direction; frames arrive in their order."""
 
-    def __init__(self, chance: random.Random, arrive: Callable[[Any], None]) -> None:
+    def __init__(self, chance: random.Random, latency: tuple[float, float], arrive: Callable[[Any], None]) -> None:
         self._chance = chance
+        self._latency = latency
         self._arrive = arrive
         self._latest = 0.0
         self._under_way: deque[asyncio.TimerHandle] = deque()
@@ -43,7 +45,7 @@ class _Way:
         if self.dark:
             return
         loop = asyncio.get_running_loop()
-        moment = loop.time() + self._chance.uniform(*LATENCY_SECONDS)
+        moment = loop.time() + self._chance.uniform(*self._latency)
         self._latest = max(moment, self._latest + LEAST_STEP_SECONDS)
         self._under_way.append(loop.call_at(self._latest, self._arrived, item))
 
@@ -61,12 +63,13 @@ class _Way:
 class Line:
     """One WebSocket. `wire` is the kiosk's end; `socket` and `transport` are what the hub's connection stands on."""
 
-    def __init__(self, chance: random.Random) -> None:
+    def __init__(self, chance: random.Random, *, latency: tuple[float, float] | None = None) -> None:
+        latency = latency or chance.choice(LATENCIES_SECONDS)
         self.wire = KioskEnd(self)
         self.socket = HubSocket(self)
         self.transport = HubTransport(self)
-        self.up = _Way(chance, self.socket.arrive)
-        self.down = _Way(chance, self.wire.arrive)
+        self.up = _Way(chance, latency, self.socket.arrive)
+        self.down = _Way(chance, latency, self.wire.arrive)
         self.broken: Break | None = None
 
     def lose(self, how: Break) -> None:
@@ -128,6 +131,9 @@ class KioskEnd:
         return item
 
     async def send(self, frames: list[bytes]) -> None:
+        self.send_now(frames)
+
+    def send_now(self, frames: list[bytes]) -> None:
         for frame in frames:
             if self.closed:
                 raise LinkDown("the line is broken")

@@ -1,7 +1,8 @@
-"""A second socket of a kiosk's device, which says again what was said before."""
+"""A second socket of a kiosk's device, at any hub, which says again what was said before, and whatever is said now."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -13,21 +14,35 @@ from tests.builders import ADevice
 from tests.journey.network import Line
 
 
-async def repeat(line: Line, device: ADevice, records: Sequence[PunchRecord]) -> None:
-    """Sign in as the device and send its punches once more; whoever watches the hub hears its answers."""
-    session = Session(DeviceSignIn(Identity(device.device_id, device.key)), "en")
-    sent = False
-    try:
-        while True:
-            session.receive(await line.wire.receive(), 0)
-            if session.phase is Phase.OPEN and not sent:
-                sent = True
-                for record in records:
-                    session.ask(partial(_again, record), 0)
-            await line.wire.send(session.take_frames())
-    except LinkDown:
-        return
+class Twin:
+    """Whoever watches the hub hears the answers."""
+
+    def __init__(self, line: Line, device: ADevice, said: Iterable[dict[str, Any]]) -> None:
+        self._line = line
+        self._session = Session(DeviceSignIn(Identity(device.device_id, device.key)), "en")
+        self._to_say = list(said)
+
+    def echo(self, message: dict[str, Any]) -> None:
+        """Say this at once, if it is welcomed by now."""
+        self._to_say.append(message)
+        if self._session.phase is Phase.OPEN and not self._line.wire.closed:
+            self._speak()
+
+    async def live(self) -> None:
+        try:
+            while True:
+                self._session.receive(await self._line.wire.receive(), 0)
+                self._speak()
+        except LinkDown:
+            return
+
+    def _speak(self) -> None:
+        if self._session.phase is Phase.OPEN:
+            for message in self._to_say:
+                self._session.ask(partial(_again, message), 0)
+            self._to_say.clear()
+        self._line.wire.send_now(self._session.take_frames())
 
 
-def _again(record: PunchRecord, *, id: int) -> PunchRecord:  # noqa: A002 - the wire's name
-    return msgspec.structs.replace(record, id=id)
+def _again(message: dict[str, Any], *, id: int) -> PunchRecord:  # noqa: A002 - the wire's name
+    return msgspec.structs.replace(msgspec.convert(message, PunchRecord), id=id)

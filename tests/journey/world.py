@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 from uuid import UUID, uuid5
 
@@ -28,6 +29,7 @@ from kiosk.linked_terminal import LinkedTerminal
 from kiosk.settings import Settings as KioskSettings
 from server.commands.registry import Commands
 from server.hub.connection import Connection
+from server.hub.connections import Connections
 from server.hub.context import HubContext
 from server.hub.outgoing import Flusher
 from server.rules.punches import PunchRules
@@ -58,6 +60,7 @@ HUB_SETTINGS: Final = Settings(
     max_in_flight=5,
     # The bucket asks the machine's own clock, which stands still here.
     commands_per_second=1_000,
+    account_check_interval_ms=4_000,
 )
 QUEUE_MAX: Final = 6
 BATCH_MAX: Final = 3
@@ -109,7 +112,7 @@ class HubProcess(Process):
             PinCheck(database, world.secrets, as_any(None), attempts=5, window_minutes=15),
             METRICS,
             self,
-            writers=2,
+            writers=1 + number,
             batch_max_punches=BATCH_MAX,
             queue_max=QUEUE_MAX,
             crypto_threads=1,
@@ -125,14 +128,15 @@ class HubProcess(Process):
             secrets=world.secrets,
             metrics=METRICS,
             directory=self._directory,
-            boards=as_any(None),
+            boards=as_any(SimpleNamespace(epoch=world.store.tables.epoch)),
             terminals=as_any(None),
-            switchboard=as_any(None),
+            switchboard=as_any(SimpleNamespace(tick=lambda: None)),
             flusher=Flusher(),
-            accounts=as_any(None),
+            accounts=as_any(SimpleNamespace(revalidate=_nobody)),
             kiosks=Kiosks(database, world.secrets, self._directory),
             ingest=self._ingest,
         )
+        self._connections = Connections(self.context)
         self.start(self._begin())
 
     def ring(self, batches: Any) -> None:  # noqa: ANN401 - as the bell it stands for
@@ -144,18 +148,20 @@ class HubProcess(Process):
             with contextlib.suppress(StorageUnavailable):
                 await self._directory.read(1)
                 self._ingest.start()
+                self._connections.start()
                 self.is_up = True
 
     def serve(self, line: Line) -> None:
         self.lines.append(line)
         line.transport.on_write = partial(self._world.watcher.hub_said, line)
         connection = Connection(self.context, as_any(line.socket), as_any(line.transport), Commands(dict))
-        self.start(connection.run())
+        self.start(self._connections.serve(connection))
 
     async def drain(self) -> None:
         """As `server/app.py` ends a hub."""
         self.context.draining = True
         await self._ingest.drain(5)
+        await self._connections.drain(5)
         self.kill()
 
     def kill(self) -> None:
@@ -167,6 +173,10 @@ class HubProcess(Process):
     def _trap(self, statement: str) -> None:
         if self._world.trap is not None and self._world.trapped_hub == self.number:
             self._world.trap(statement)
+
+
+async def _nobody(_session_ids: object) -> dict[UUID, object]:
+    return {}
 
 
 class KioskProcess(Process):
