@@ -182,6 +182,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[HubContext,
         batch_max_punches=settings.batch_max_punches,
         queue_max=settings.ingest_queue_max,
         crypto_threads=settings.crypto_threads,
+        overloaded_retry_ms=settings.overloaded_retry_ms,
     )
     ingest.start()
     stack.push_async_callback(ingest.stop)

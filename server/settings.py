@@ -99,6 +99,9 @@ class Settings:
     pin_window_minutes: Annotated[int, Means("length of that window", 1, 1_440)] = 15
     unknown_badge_minutes: Annotated[int, Means("an unknown badge is kept, encrypted, for an admin", 1, 1_440)] = 15
     ingest_queue_max: Annotated[int, Means("punches that wait for a writer; beyond: overloaded", 16, 1_000_000)] = 8_192
+    overloaded_retry_ms: Annotated[
+        int, Means("until an overloaded hub is asked again, up to twice that", 1, 30_000)
+    ] = 1_000
     batch_max_punches: Annotated[int, Means("punches in one transaction", 1, 4_096)] = 512
     writers: Annotated[int, Means("writers that share the sites among them", 1, 32)] = 2
     crypto_threads: Annotated[int, Means("threads that open seals and check signatures", 1, 64)] = 2

@@ -39,10 +39,12 @@ _log = structlog.get_logger()
 class Shared:
     """A message that many clients get: encoded once, and framed once for those who get nothing else with it."""
 
-    __slots__ = ("frame", "message")
+    __slots__ = ("collapsed", "frame", "message")
 
-    def __init__(self, message: bytes) -> None:
+    def __init__(self, message: bytes, *, collapsed: int = 0) -> None:
+        """`collapsed` is how many changes a later one of the same person replaced in it."""
         self.message = message
+        self.collapsed = collapsed
         self.frame = text_frame(join_frame([message]))
 
 
@@ -226,7 +228,11 @@ class Outgoing:
         pushes = self.pushes.take() if self.pushes is not None and not force else ()
         if pushes:
             together = len(self._messages) + len(pushes)
-            self._metrics.pushed(pushes=len(pushes), coalesced=len(pushes) if together > 1 else 0)
+            self._metrics.pushed(
+                pushes=len(pushes),
+                coalesced=len(pushes) if together > 1 else 0,
+                collapsed=pushes[0].collapsed if len(pushes) == 1 else sum(push.collapsed for push in pushes),
+            )
             if together == 1:
                 self._write(pushes[0].frame)
                 return

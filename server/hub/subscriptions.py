@@ -44,7 +44,7 @@ class View:
 
     __slots__ = ("_epoch", "_make", "_offset", "_pushes", "feed", "places", "scope")
 
-    def __init__(self, feed: SiteFeed, scope: Scope, make: Callable[[SiteFeed, Scope, int], bytes]) -> None:
+    def __init__(self, feed: SiteFeed, scope: Scope, make: Callable[[SiteFeed, Scope, int], Shared]) -> None:
         self.feed = feed
         self.scope = scope
         self.places: dict[_Place, None] = {}
@@ -63,7 +63,7 @@ class View:
             return known
         if not feed.can_resume(epoch, offset):
             return None
-        made = self._pushes[offset] = Shared(self._make(feed, self.scope, offset))
+        made = self._pushes[offset] = self._make(feed, self.scope, offset)
         return made
 
 
@@ -109,11 +109,11 @@ class Switchboard:
     def subscriptions(self) -> int:
         return sum(len(view.places) for views in self._views.values() for view in views.values())
 
-    def _push(self, feed: SiteFeed, scope: Scope, offset: int) -> bytes:
+    def _push(self, feed: SiteFeed, scope: Scope, offset: int) -> Shared:
         changes = feed.since(offset)
         visible = [change for change in changes.values() if self.sees(scope, change.employee_id)]
         assert feed.epoch is not None  # noqa: S101 - a feed that is watched was read
-        return encode(
+        encoded = encode(
             PresenceChanged(
                 site_id=feed.site_id,
                 epoch=feed.epoch,
@@ -123,6 +123,7 @@ class Switchboard:
                 removed=[change.employee_id for change in visible if not change.on_board],
             )
         )
+        return Shared(encoded, collapsed=feed.offset - offset - len(changes))
 
     def head(self, feed: SiteFeed) -> Shared:
         """The head of a site, once made for all who get it at this tick and offset."""

@@ -35,7 +35,6 @@ from storage.models import SiteChanges
 _CONFLICT_RETRIES: Final = 8
 _CONFLICT_PAUSE_SECONDS: Final = 0.02
 _LOST_CONNECTION_RETRIES: Final = 1
-_OVERLOADED_RETRY_MS: Final = 1_000
 _PREPARED_AT_ONCE: Final = 32
 
 _log = structlog.get_logger()
@@ -100,7 +99,9 @@ class Ingest:
         batch_max_punches: int,
         queue_max: int,
         crypto_threads: int,
+        overloaded_retry_ms: int = 1_000,
     ) -> None:
+        self._overloaded_retry_ms = overloaded_retry_ms
         self._attendance = attendance
         self._preparation = preparation
         self._pins = pins
@@ -150,7 +151,9 @@ class Ingest:
     ) -> None:
         """Queue a punch; `respond` is called once, after commit or with why not. Raises Refused(overloaded)."""
         if self.depth >= self._queue_max:
-            raise Refused(ErrorCode.OVERLOADED, "ingest queue", retry_after_ms=_OVERLOADED_RETRY_MS)
+            # Whoever is refused now must not all come back at once.
+            wait_ms = round(self._overloaded_retry_ms * random.uniform(1, 2))  # noqa: S311 - jitter
+            raise Refused(ErrorCode.OVERLOADED, "ingest queue", retry_after_ms=wait_ms)
         shard = self._shards[site_id.int % len(self._shards)]
         waiting = _Waiting(device_id, public_key, record, received_at, respond, shard)
         shard.lines.setdefault(device_id, deque()).append(waiting)

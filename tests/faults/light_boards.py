@@ -129,7 +129,7 @@ class Board(asyncio.Protocol):
         self._ended.clear()
         try:
             async with asyncio.timeout(HANDSHAKE_SECONDS):
-                await asyncio.get_running_loop().create_connection(lambda: self, parts.hostname, parts.port)
+                await asyncio.get_running_loop().create_connection(lambda: self, parts.hostname or "", parts.port or 80)
         except (OSError, TimeoutError):
             return
         try:
