@@ -23,6 +23,7 @@ from tests.faults.campaign.world import World
 START_SECONDS: Final = 60.0
 DRAIN_SECONDS: Final = 90.0
 VIEW_SECONDS: Final = 15.0
+NO_AUTH_IN_TIME: Final = 3502
 TELL_SECONDS: Final = 5.0
 LOOK_SECONDS: Final = 0.2
 """Between two looks at the boards after the last fault."""
@@ -191,7 +192,15 @@ class Campaign:
         while await asyncio.wait_for(self.clients.boards.viewed.get(), VIEW_SECONDS) != label:
             pass
 
+    def _look_for_refusals(self) -> None:
+        """No hub may turn a good kiosk away for minutes; one that was held up before its sign-in is another matter."""
+        for path in sorted(self.histories.glob("kiosk-*.jsonl")):
+            for line in path.read_text().splitlines():
+                if '"did":"refused"' in line and f"({NO_AUTH_IN_TIME})" not in line:
+                    self.troubles.append(f"{path.stem} was turned away: {line}")
+
     async def _judge(self, quiet_at: float, judged_at: float, load_seconds: float) -> Report:
+        self._look_for_refusals()
         record = await read_record(self.world.dsns.reader)
         kiosks, boards = await asyncio.to_thread(read_histories, self.histories)
         wall_minus_boot = read_wall_minus_boot(self.histories)

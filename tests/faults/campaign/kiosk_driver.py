@@ -35,7 +35,9 @@ PIN_SHARE: Final = 0.005
 UNKNOWN_SHARE: Final = 0.02
 KINDS: Final = (Kind.AUTO, Kind.AUTO, Kind.AUTO, Kind.IN, Kind.OUT, Kind.BREAK_START, Kind.BREAK_END)
 # A link that is found dead sooner than a person would wait for it: the campaign is minutes long, not days.
-LINK: Final = Settings(backoff_base_seconds=0.1, backoff_cap_seconds=1.0, answer_timeout_seconds=4.0)
+LINK: Final = Settings(
+    backoff_base_seconds=0.1, backoff_cap_seconds=1.0, answer_timeout_seconds=4.0, refused_retry_seconds=3.0
+)
 
 
 class Config(msgspec.Struct, frozen=True):
@@ -52,6 +54,12 @@ class NotingTerminal(LinkedTerminal):
     """The product's terminal; every outcome that the link hears is noted, also of a predecessor's punch."""
 
     noted: list[PunchOutcome]
+    refusals: list[str]
+
+    def link_lost(self, detail: str, *, refused: bool) -> None:
+        if refused:
+            self.refusals.append(detail)
+        super().link_lost(detail, refused=refused)
 
     def punch_answered(self, outcome: PunchOutcome) -> None:
         self.noted.append(outcome)
@@ -184,6 +192,8 @@ class Driver:
         self.kept += len(rows)
 
     def _note_answers(self) -> None:
+        refusals, self._terminal.refusals = self._terminal.refusals, []
+        self._history.write(*({"did": "refused", "detail": detail} for detail in refusals))
         outcomes, self._terminal.noted = self._terminal.noted, []
         self.answered += len(outcomes)
         self._history.write(
@@ -240,7 +250,7 @@ def _terminal(config: Config, demo: DemoFile) -> NotingTerminal:
         lang="en",
         terminal_name=demo.name_of(device),
     )
-    terminal.noted = []
+    terminal.noted, terminal.refusals = [], []
     return terminal
 
 
