@@ -159,10 +159,12 @@ def worked_minutes(
     """
     begin, end = day[0], min(day[1], until)
     worked = timedelta()
-    for index, punch in enumerate(history):
-        if STATUS_AFTER[punch.kind] is not Status.IN:
-            continue
-        left = min(history[index + 1].occurred_at, until) if index + 1 < len(history) else until
-        if left - punch.occurred_at <= rules.open_shift_limit:
-            worked += max(min(left, end) - max(punch.occurred_at, begin), timedelta())
+    left = until
+    for punch in reversed(history):
+        came, left = punch.occurred_at, min(left, until)
+        if left <= begin:
+            break  # all before it lies on earlier days
+        if STATUS_AFTER[punch.kind] is Status.IN and left - came <= rules.open_shift_limit:
+            worked += max(min(left, end) - max(came, begin), timedelta())
+        left = came
     return int(worked.total_seconds() // 60)

@@ -119,6 +119,7 @@ class Ingest:
         self._idle = asyncio.Event()
         self._idle.set()
         self.depth = 0
+        metrics.ingest_depth.set_function(lambda: self.depth)
 
     def start(self) -> None:
         self._tasks = [asyncio.create_task(self._write(shard), name="punch writer") for shard in self._shards]
@@ -163,11 +164,10 @@ class Ingest:
 
     def _count(self, change: int) -> None:
         self.depth += change
-        self._metrics.ingest_depth.set(self.depth)
-        if self.depth:
-            self._idle.clear()
-        else:
+        if self.depth == 0:
             self._idle.set()
+        elif self.depth == 1:
+            self._idle.clear()
 
     async def _prepare(self) -> None:
         loop = asyncio.get_running_loop()

@@ -65,6 +65,7 @@ class Metrics:
         self._punches = Counter(
             "hub_punches", "Punches answered after commit", ["outcome", "reason"], registry=self.registry
         )
+        self._punches_by: dict[tuple[Outcome, Reason | None], Counter] = {}
         self._repeated = Counter(
             "hub_punches_repeated", "Punches answered again from their receipt", registry=self.registry
         )
@@ -118,7 +119,9 @@ class Metrics:
         self._connections.labels(role).dec()
 
     def punch(self, outcome: Outcome, reason: Reason | None) -> None:
-        self._punches.labels(outcome, reason or "none").inc()
+        if (counter := self._punches_by.get((outcome, reason))) is None:
+            counter = self._punches_by[outcome, reason] = self._punches.labels(outcome, reason or "none")
+        counter.inc()
 
     def punch_repeated(self) -> None:
         self._repeated.inc()
