@@ -22,6 +22,12 @@ from storage.models import SiteChanges
 _PREFIX: Final = "attendance:changes:"
 _ENCODER: Final = msgspec.json.Encoder()
 _DECODER: Final = msgspec.json.Decoder(SiteChanges)
+_AWAY: Final = (
+    RedisError,
+    OSError,
+    TimeoutError,
+    RuntimeError,  # what uvloop raises for a write on a connection that it has closed, and redis-py has not yet noticed
+)
 
 
 class Loss(StrEnum):
@@ -86,7 +92,7 @@ class LiveChannel:
                 for batch in batches:
                     pipeline.publish(f"{_PREFIX}{batch.site_id}", _ENCODER.encode(batch))
                 await pipeline.execute()
-        except (RedisError, OSError, TimeoutError):
+        except _AWAY:
             return False
         return True
 
@@ -94,7 +100,7 @@ class LiveChannel:
         while True:
             try:
                 await self._hear()
-            except (RedisError, OSError, TimeoutError) as fault:
+            except _AWAY as fault:
                 if self.listening:
                     self._on_loss(Loss.SILENT if isinstance(fault, _SilentError) else Loss.CLOSED)
             finally:

@@ -46,7 +46,11 @@ class Bell:
             await self._wake.wait()
             self._wake.clear()
             batches, self._waiting = self._waiting, []
-            rung = await self._live_channel.publish(batches)
+            try:
+                rung = await self._live_channel.publish(batches)
+            except Exception as error:  # noqa: BLE001 - this hub's bell must outlive whatever one ringing meets
+                _log.error("ringing failed", exc_info=error)
+                rung = False
             if rung != self._reachable:
                 self._reachable = rung
                 _log.info("bell rings again") if rung else _log.warning("bell can't ring: other hubs read the log")

@@ -6,12 +6,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 import msgspec
 import pytest
 import redis.asyncio as redis
+import uvloop
 
 from protocol.values import Status
 from storage.embedded import EmbeddedValkey
@@ -219,3 +220,24 @@ async def test_a_server_that_takes_connections_and_says_nothing_is_left_again(va
     server.close()
     for writer in taken:
         writer.close()
+
+
+def test_a_connection_that_uvloop_has_closed_is_a_server_that_is_away(tmp_path: Path) -> None:
+    """A hub's loop raises RuntimeError there; a bell that died of it would be silent for good."""
+
+    async def ring_and_hear() -> None:
+        async with EmbeddedValkey(tmp_path / "valkey") as valkey, hearer(valkey.url) as one:
+            await until(lambda: one.gaps)
+            assert await one.channel.publish([a_change()])
+            for client in (one.channel._publisher, one.channel._listener):
+                pool: Any = client.connection_pool
+                for connection in [*pool._available_connections, *pool._in_use_connections]:
+                    connection._writer.transport.abort()
+            assert not await one.channel.publish([a_change()])
+            await until(lambda: one.gaps == 2)
+            last = a_change()
+            assert await one.channel.publish([last])
+            await until(lambda: last in one.heard)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(ring_and_hear())
