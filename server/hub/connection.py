@@ -102,7 +102,7 @@ class Connection:
         self.in_flight = InFlight(context.settings.max_in_flight)
         self._frames = 0
         self._frames_at_ping: int | None = None
-        self._reading = True
+        self._reading = False
         self._expiry: asyncio.TimerHandle | None = None
         self._ending: asyncio.Task[None] | None = None
 
@@ -206,6 +206,7 @@ class Connection:
 
     async def _shake_hands(self) -> bool:
         leave = await self.context.admission.enter()
+        self._reading = True
         try:
             return not self._transport.is_closing() and await self._welcome()
         finally:

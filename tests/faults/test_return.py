@@ -169,3 +169,14 @@ async def test_a_hub_s_own_delay_is_no_fault_of_a_client(place: OwnPlace) -> Non
     async with connect(hub.ws_url) as silent:
         assert await silent.closed() == 3502
     hub.stop()
+
+
+async def test_who_waits_to_be_greeted_is_not_called_dead(place: OwnPlace) -> None:
+    """A rush is worked off in order: its last are pinged before they are read, and stay."""
+    hub = await place.start_hub(
+        handshakes_at_once=1, handshake_place_ms=3_000, ping_interval_seconds=1, pong_timeout_seconds=1
+    )
+    token = await place.token(hub)
+    async with connect(hub.ws_url), connect(hub.ws_url) as second:
+        await second.authenticate(token)
+    hub.stop()
