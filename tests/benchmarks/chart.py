@@ -11,7 +11,7 @@ from tests.benchmarks.figures import Bar
 
 WIDTH: Final = 860
 _MARGIN: Final = 20
-_NAMES: Final = 280
+_NAMES: Final = 300
 """Room for the names, left of the bars."""
 _LABELS: Final = 110
 """Room for the figures, right of the longest bar."""
