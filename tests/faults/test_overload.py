@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.e2e
 
 QUEUE: Final = 16
 RETRY_MS: Final = 700
-FULL_SECONDS: Final = 3.0
+FULL_SECONDS: Final = 2.2
 SLOW_SECONDS: Final = 1.5
 SMALL_BUFFER_BYTES: Final = 4_096
 BACKLOG: Final = 10_000
@@ -146,13 +146,25 @@ class NarrowBoard:
         await self._session.close()
 
 
+@asynccontextmanager
+async def narrow_boards(hub: ServingHub, token: str, count: int) -> AsyncIterator[list[NarrowBoard]]:
+    async with AsyncExitStack() as stack:
+        boards = []
+        for _ in range(count):
+            boards.append(await NarrowBoard.begin(hub, token))
+            stack.push_async_callback(boards[-1].end)
+        yield boards
+
+
 async def test_a_slow_board_gets_what_it_missed_in_one(place: OwnPlace) -> None:
     """While it takes nothing its pushes collapse by person; then it shows what is true."""
     hub = await place.start_hub(slow_client_seconds=60)
-    board = await NarrowBoard.begin(hub, await place.token(hub))
     device = place.devices[0]
     changes = 0
-    async with connect_device(hub.ws_url, device) as kiosk:
+    async with (
+        narrow_boards(hub, await place.token(hub), 1) as (board,),
+        connect_device(hub.ws_url, device) as kiosk,
+    ):
         journal = Journal.of(device, kiosk.welcome["device"])
         board.deaf()
         await board.fill_socket()
@@ -185,7 +197,6 @@ async def test_a_slow_board_gets_what_it_missed_in_one(place: OwnPlace) -> None:
     assert pushes <= 3, "what changed meanwhile came at once"
     assert mine == fresh.people
     assert rose(before, await figures(hub), "hub_pushes_collapsed_total") >= changes - 5 - 5
-    await board.end()
     hub.stop()
 
 
@@ -195,8 +206,11 @@ async def test_who_reads_nothing_is_cut_off_and_holds_up_nobody(place: OwnPlace)
     token = await place.token(hub)
     device = place.devices[0]
     before = await figures(hub)
-    deaf = [await NarrowBoard.begin(hub, token) for _ in range(8)]
-    async with connect_device(hub.ws_url, device) as kiosk, connect_person(hub.ws_url, token) as quick:
+    async with (
+        narrow_boards(hub, token, 8) as deaf,
+        connect_device(hub.ws_url, device) as kiosk,
+        connect_person(hub.ws_url, token) as quick,
+    ):
         await quick.watch()
         journal = Journal.of(device, kiosk.welcome["device"])
         for board in deaf:
@@ -215,8 +229,6 @@ async def test_who_reads_nothing_is_cut_off_and_holds_up_nobody(place: OwnPlace)
     grown = after["process_resident_memory_bytes"] - before["process_resident_memory_bytes"]
     print(f"{len(deaf)} boards that read nothing: the hub holds {grown / 1e6:.1f} MB more after them")
     assert grown < HUB_GROWTH_BYTES
-    for board in deaf:
-        await board.end()
     hub.stop()
 
 
