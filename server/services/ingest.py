@@ -27,7 +27,7 @@ from server.errors import Refused, as_refused
 from server.services.attendance import Attendance
 from server.services.batch import Settled, Submission
 from server.services.pins import PinCheck, PinVerdict
-from server.services.preparation import Preparation, Prepared
+from server.services.preparation import Checked, Preparation, Prepared
 from server.telemetry.metrics import Metrics
 from storage.errors import StorageConflict, StorageUnavailable
 from storage.models import SiteChanges
@@ -188,10 +188,17 @@ class Ingest:
                     self._make_ready(waiting)
 
     def _prepare_some(self, some: Sequence[_Waiting]) -> None:
+        checked: list[tuple[_Waiting, Checked]] = []
         for waiting in some:
             try:
-                waiting.result = self._preparation.prepare(waiting.record, waiting.device_id, waiting.public_key)
+                found = self._preparation.check(waiting.record, waiting.device_id, waiting.public_key)
+                checked.append((waiting, found))
             except Exception as error:  # noqa: BLE001 - one punch's fault, whatever it is, is that punch's answer
+                waiting.result = error
+        for waiting, found in checked:
+            try:
+                waiting.result = self._preparation.open(found)
+            except Exception as error:  # noqa: BLE001 - likewise
                 waiting.result = error
 
     async def _check_pin(self, waiting: _Waiting, prepared: Prepared) -> None:

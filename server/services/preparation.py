@@ -69,6 +69,16 @@ class Prepared(msgspec.Struct, frozen=True):
         return (self.punch.device_id, self.punch.log_id, self.punch.seq)
 
 
+class Checked(msgspec.Struct, frozen=True):
+    """A punch that the device did sign, its seal not yet opened."""
+
+    record: PunchRecord
+    punch: Punch
+    digest: bytes
+    signature: bytes
+    sealed: bytes
+
+
 class Preparation:
     def __init__(
         self, secrets: SecretsProvider, *, badge_pattern: re.Pattern[str], number_pattern: re.Pattern[str]
@@ -82,6 +92,13 @@ class Preparation:
 
         Raises Invalid for what is not well-formed or not rightly signed, Refused(forbidden) for a foreign device.
         """
+        return self.open(self.check(record, device_id, public_key))
+
+    def check(self, record: PunchRecord, device_id: UUID, public_key: bytes) -> Checked:
+        """All of `prepare` that comes before the seal is opened; raises as it does.
+
+        Many punches are best all checked, then all opened: two libraries' code by turns costs a sixth more.
+        """
         punch = decode_punch(record.punch)
         if punch.device_id != device_id:
             raise Refused(ErrorCode.FORBIDDEN, "another device's punch")
@@ -92,15 +109,20 @@ class Preparation:
         sealed = _bytes("sealed", record.sealed)
         if sealed_digest(sealed) != punch.sealed_sha256:
             raise Invalid("sealed", "does not match `sealed_sha256`")
+        return Checked(record, punch, hashlib.sha256(signed).digest(), signature, sealed)
+
+    def open(self, checked: Checked) -> Prepared:
+        """Open a checked punch's seal; raises nothing that the punch is to blame for."""
+        punch = checked.punch
         return Prepared(
             punch=punch,
-            text=record.punch,
-            digest=hashlib.sha256(signed).digest(),
+            text=checked.record.punch,
+            digest=checked.digest,
             previous=None if punch.previous is None else from_binary(punch.previous),
-            signature=signature,
-            sealed=sealed,
-            after_loss=record.after_loss,
-            opened=self._open(punch, sealed),
+            signature=checked.signature,
+            sealed=checked.sealed,
+            after_loss=checked.record.after_loss,
+            opened=self._open(punch, checked.sealed),
         )
 
     def _open(self, punch: Punch, sealed: bytes) -> Opened:

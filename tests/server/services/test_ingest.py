@@ -21,7 +21,7 @@ from server.services.batch import Settled
 from server.services.hashing import SlowHashes
 from server.services.ingest import Ingest, Result
 from server.services.pins import PinCheck
-from server.services.preparation import Preparation, Prepared
+from server.services.preparation import Checked, Preparation
 from server.telemetry.metrics import Metrics
 from storage.bootstrap import DatabaseDsns
 from storage.errors import RowRefused, StorageUnavailable
@@ -264,9 +264,9 @@ async def test_a_full_queue_says_so_and_takes_nothing(desk: Desk, hashes: SlowHa
     class Stalled(Preparation):
         gate = threading.Event()
 
-        def prepare(self, *arguments: object) -> Prepared:
+        def check(self, *arguments: object) -> Checked:
             self.gate.wait(SECONDS)
-            return ready.prepare(*arguments)  # type: ignore[arg-type] # handed on as they came
+            return ready.check(*arguments)  # type: ignore[arg-type] # handed on as they came
 
     ready = a_preparation(desk.secrets)
     stalled = Stalled(desk.secrets, badge_pattern=ready._badge_pattern, number_pattern=ready._number_pattern)
