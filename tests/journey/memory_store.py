@@ -141,7 +141,7 @@ class MemoryConnection:
         if self._transaction is not None:
             if self._transaction.writes:
                 raise ReadAfterWrite(statement)
-            for key in list(read.locks(self._store.tables, *arguments)):
+            for key in list(read.locks(self._store.tables, *arguments)) if "FOR UPDATE" in statement else ():
                 await self._store.lock(self._transaction, key)
         return read.rows(self._store.tables, *arguments)
 

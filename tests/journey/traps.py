@@ -8,20 +8,21 @@ from tests.journey.world import HubProcess
 
 
 class Trap:
-    """Snaps once, before the statement that follows `statements` others, or behind the first commit that follows."""
+    """Snaps before the statement that follows `statements` others, or behind the first commit that follows.
 
-    def __init__(self, hub: HubProcess, statements: int, *, behind_commit: bool) -> None:
+    `times` statements in a row, of whatever transaction, or so many commits.
+    """
+
+    def __init__(self, hub: HubProcess, statements: int, *, times: int, behind_commit: bool) -> None:
         self.hub = hub
         self.left = statements
         self.behind_commit = behind_commit
-        self.snapped_at: str | None = None
+        self.times = times
 
     def __call__(self, statement: str) -> None:
-        if self.snapped_at is not None:
-            return
         self.left -= 1
-        if self.left < 0 and (statement == AFTER_COMMIT) == self.behind_commit:
-            self.snapped_at = statement
+        if self.left < 0 and self.times > 0 and (statement == AFTER_COMMIT) == self.behind_commit:
+            self.times -= 1
             self.snap()
 
     def snap(self) -> None:

@@ -25,11 +25,17 @@ class BoardClient:
     """The id of a watch whose state isn't whole yet."""
     must_watch_again: bool = False
     _parts: set[str] = field(default_factory=set)
+    _heads: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """By site: the head that this watch was told last."""
+    _pushed: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """By site: how far this watch's pushes went."""
     _begun: bool = False
 
     def ask(self, command_id: int) -> None:
         self.asked = command_id
         self._parts.clear()
+        self._heads.clear()
+        self._pushed.clear()
         self._begun = False
         self.must_watch_again = False
 
@@ -47,6 +53,7 @@ class BoardClient:
             case "presence.head":
                 assert not self._begun, "a head between the parts of a state"
                 board = self.boards.get(message["site_id"])
+                self._heads[message["site_id"]] = (message["epoch"], message["offset"])
                 # Beyond what came, or of a foreign epoch.
                 if board is None or (message["epoch"], message["offset"]) != (board.epoch, board.offset):
                     self.must_watch_again = True
@@ -77,6 +84,7 @@ class BoardClient:
 
     def _hear_changes(self, message: dict[str, Any]) -> None:
         board = self.boards.get(message["site_id"])
+        self._check_order(message, board)
         if board is None or message["epoch"] != board.epoch or message["from"] > board.offset:
             self.must_watch_again = True
             return
@@ -86,6 +94,17 @@ class BoardClient:
         for employee_id in message["removed"]:
             board.people.pop(employee_id, None)
         board.offset = message["offset"]
+
+    def _check_order(self, message: dict[str, Any], board: Board | None) -> None:
+        """Stricter than a client must be: over one connection, which loses nothing, a hub has no reason for these."""
+        site_id, epoch, offset = message["site_id"], message["epoch"], message["offset"]
+        if self.asked is not None or self.watching is None:
+            return  # of a watch that is being replaced, or that ended
+        head, pushed = self._heads.get(site_id), self._pushed.get(site_id)
+        assert head is None or head[0] != epoch or head[1] < offset, "a push behind the head that names it"
+        assert pushed is None or pushed[0] != epoch or pushed[1] < offset, "what was pushed is pushed again"
+        assert board is None or board.epoch != epoch or message["from"] <= board.offset, "a hole between two pushes"
+        self._pushed[site_id] = (epoch, offset)
 
 
 def line(person: dict[str, Any]) -> Line:

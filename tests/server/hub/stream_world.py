@@ -53,6 +53,8 @@ class Truth:
     logs: dict[UUID, list[Change]] = field(default_factory=lambda: {site.site_id: [] for site in SITES})
     were: dict[tuple[UUID, UUID, int], dict[UUID, Change]] = field(default_factory=dict)
     backups: list[Backup] = field(default_factory=list)
+    pruned: dict[UUID, int] = field(default_factory=lambda: {site.site_id: 0 for site in SITES})
+    """By site: up to which offset changes are no longer kept."""
 
     def __post_init__(self) -> None:
         self.remember()
@@ -72,6 +74,15 @@ class Truth:
     def restore(self, backup: Backup, epoch: UUID) -> None:
         self.epoch = epoch
         self.where, self.logs = dict(backup[0]), {site_id: list(log) for site_id, log in backup[1].items()}
+        self.remember()
+
+    def frozen(self) -> "Truth":
+        """As a snapshot sees it from now on."""
+        logs = {site_id: list(log) for site_id, log in self.logs.items()}
+        return Truth(self.epoch, dict(self.where), logs, pruned=dict(self.pruned))
+
+    def begin_epoch(self, epoch: UUID) -> None:
+        self.epoch = epoch
         self.remember()
 
     def move(self, person: Employee, status: Status, site: Site, moment: datetime) -> list[UUID]:

@@ -165,7 +165,10 @@ class StreamMachine(RuleBasedStateMachine):
 
     @rule(number=_SCREEN)
     def a_queue_is_flushed(self, number: int) -> None:
-        self.screens[number].outgoing.flush()
+        screen = self.screens[number]
+        before = len(screen.transport.written)
+        screen.outgoing.flush()
+        assert not screen.transport.stuck or len(screen.transport.written) == before, "a busy socket is written to"
 
     @rule(number=_SCREEN)
     def a_client_hears(self, number: int) -> None:
@@ -181,6 +184,15 @@ class StreamMachine(RuleBasedStateMachine):
             for site_id, board in screen.client.boards.items():
                 was = self.truth.were[UUID(board.epoch), UUID(site_id), board.offset]
                 assert board.people == screen.sees(was)
+
+    @invariant()
+    def nobody_is_watched_for_who_left(self) -> None:
+        watched = sum(
+            len([site for site in SITES if screen.caller.scope.allows_site(site.site_id)])
+            for screen in self.screens
+            if screen.watch is not None
+        )
+        assert self.switchboard.subscriptions == watched
 
     @rule()
     def all_is_quiet(self) -> None:
