@@ -94,6 +94,8 @@ class Metrics:
             "hub_bell_lag_seconds", "From a commit to its bell at this hub", buckets=_LAG_BUCKETS,
             registry=self.registry,
         )  # fmt: skip
+        self._pushed = [0, 0, 0]
+        """Pushes, coalesced, collapsed since the last scrape: a counter's lock for each delivery would be felt."""
         self._pushes = Counter("hub_pushes", "Pushes to clients", registry=self.registry)
         self._coalesced = Counter(
             "hub_pushes_coalesced", "Pushes that shared a frame with another message", registry=self.registry
@@ -151,11 +153,9 @@ class Metrics:
 
     def pushed(self, *, pushes: int, coalesced: int = 0, collapsed: int = 0) -> None:
         """Pushes went out: how many, how many of them in a shared frame, how many changes were left out."""
-        self._pushes.inc(pushes)
-        if coalesced:
-            self._coalesced.inc(coalesced)
-        if collapsed:
-            self._collapsed.inc(collapsed)
+        self._pushed[0] += pushes
+        self._pushed[1] += coalesced
+        self._pushed[2] += collapsed
 
     def login(self, result: LoginResult) -> None:
         self._logins.labels(result).inc()
@@ -165,4 +165,7 @@ class Metrics:
 
     def render(self) -> bytes:
         """The text that Prometheus scrapes (`CONTENT_TYPE`)."""
+        for counter, number in zip((self._pushes, self._coalesced, self._collapsed), self._pushed, strict=True):
+            counter.inc(number)
+        self._pushed = [0, 0, 0]
         return generate_latest(self.registry)
