@@ -62,6 +62,7 @@ class Campaign:
             load_seconds = time.monotonic() - begun
             judged_at = await self._settle(quiet_at)
             self._look_after_hubs()
+            self.troubles += processes.troubles
         finally:
             self.world.stop_hubs()
             for client in self.clients.all:

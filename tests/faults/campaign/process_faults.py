@@ -20,7 +20,7 @@ from tests.faults.campaign.world import World
 from tests.faults.processes import descendants
 
 CLOCK_STEPS_SECONDS: Final = (-40 * 86_400, -86_400, -3_600, -65, 65, 3_600, 86_400, 400 * 86_400)
-CLOCK_PATIENCE_SECONDS: Final = 6.0
+CLOCK_PATIENCE_SECONDS: Final = 15.0
 Proof = Mapping[str, Any]
 _T = TypeVar("_T")
 
@@ -40,6 +40,8 @@ class ProcessFaults:
         self._world = world
         self._clients = clients
         self._dice = dice
+        self.troubles: list[str] = []
+        """What ended otherwise than it was told to."""
         self._handlers: dict[str, Callable[[Step], Awaitable[tuple[str, Proof]]]] = {
             "kill hub": lambda step: self._end_hub(step, signal.SIGKILL),
             "restart hub": lambda step: self._end_hub(step, signal.SIGTERM),
@@ -70,6 +72,8 @@ class ProcessFaults:
         await asyncio.sleep(step.seconds / 2)
         await hub.start()
         as_meant = code == (-signal.SIGKILL if how is signal.SIGKILL else 0)
+        if not as_meant:
+            self.troubles.append(f"{hub.name} ended with {code} after {how.name}")
         return hub.name, {"exit_code": code, "pid": process.pid, "pid_after": hub.pid} if as_meant else {}
 
     async def _end_postgres(self, step: Step, *, kill: bool) -> tuple[str, Proof]:
