@@ -17,7 +17,7 @@ from kiosk.link.session import Event, Failed, PersonSignIn, Replied, Session, Si
 from kiosk.settings import Settings
 from protocol.commands import AuthRefresh, Command
 from protocol.errors import CloseCode, ProtocolError
-from protocol.replies import AuthRefreshed, Reply
+from protocol.replies import AuthRefreshed, Reply, Scope
 
 _R = TypeVar("_R", bound=Reply)
 _TRIES: Final = 5
@@ -33,6 +33,8 @@ class HubLink:
         self._sign_in = sign_in
         self._settings = settings
         self._heard: deque[Event] = deque()
+        self.scope: Scope | None = None
+        """What this connection may see, once welcomed."""
 
     async def ask(self, make: Callable[..., Command], answer: type[_R]) -> _R:
         """Ask for one answer; a hub that can't answer now is asked again a few times. Raises CommandRefused."""
@@ -100,7 +102,10 @@ class HubLink:
             raise LinkDown("the hub didn't welcome us in time") from None
         if isinstance(verdict, SignInRefused) and verdict.error.retry:
             raise LinkDown(f"the hub can't look this session up: {verdict.error.message}", CloseCode.DRAINING)
-        return isinstance(verdict, Welcomed)
+        if not isinstance(verdict, Welcomed):
+            return False
+        self.scope = verdict.welcome.scope
+        return True
 
 
 @asynccontextmanager

@@ -23,7 +23,7 @@ from kiosk.settings import Settings
 from protocol.commands import PresenceWatch
 from protocol.errors import CloseCode
 from protocol.events import PresenceChanged, PresenceHead
-from protocol.replies import PresenceState
+from protocol.replies import PresenceState, Scope
 
 _RENEWAL_RETRY_SECONDS: Final = 5.0
 
@@ -40,6 +40,7 @@ class PresenceWatcher:
         self._options = options
         self._output = output
         self._boards = Boards()
+        self._scope: Scope | None = None
         self._site_ids: list[UUID] | None = None
         self._asked: int | None = None
         self._is_complete = False
@@ -68,6 +69,8 @@ class PresenceWatcher:
     async def _watch(self, link: HubLink) -> None:
         if self._options.site and self._site_ids is None:
             self._site_ids = [(await site_named(link, name)).site_id for name in self._options.site]
+        if link.scope != self._scope:  # other people are seen, so nothing is resumed
+            self._scope, self._boards = link.scope, Boards()
         await self._ask(link)
         while not (self._options.once and self._is_complete):
             try:

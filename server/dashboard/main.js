@@ -61,7 +61,7 @@ const link = new Link({
       role = welcome.role;
       denied = null;
       past.doubt();
-      presence.linkUp();
+      presence.linkUp(welcome.scope);
       departments.load(link).then(named, () => {}); // without names the groups still stand
     },
     push: (message) => presence.push(message) && redraw(),

@@ -31,6 +31,7 @@ export class Presence {
   #vouched = new Map();
   #behind = new Set();
   #linkUp = false;
+  #scope = null;
   #downAt = -Infinity;
   #watching = false;
   #askedAt = -Infinity;
@@ -52,7 +53,11 @@ export class Presence {
     this.#onDenied = onDenied;
   }
 
-  linkUp() {
+  /** @param {object} scope the welcome's: in another scope other people are seen, so nothing is resumed. */
+  linkUp(scope) {
+    const told = JSON.stringify(scope);
+    if (this.#scope !== told) this.reset();
+    this.#scope = told;
     this.#linkUp = true;
     this.#watching = false;
     this.#askedAt = -Infinity;

@@ -167,3 +167,18 @@ export function testAnotherPersonStartsFromNothing() {
   equal(world.watches.at(-1).command.after, null);
   equal(world.state(), "loading");
 }
+
+export function testAnotherScopeIsSeenFromTheStart() {
+  const world = aPresence();
+  const scope = { site_ids: ["s1"], department_ids: null };
+  world.presence.linkUp(scope);
+  world.answer(aSite({ people: [aPerson("a")] }));
+  world.presence.linkDown();
+  world.presence.linkUp({ ...scope });
+  ok(world.watches.at(-1).command.after !== null, "the same scope is resumed");
+  world.answer(aSite({ resumed: true }));
+  world.presence.linkDown();
+  world.presence.linkUp({ ...scope, department_ids: ["d1"] });
+  equal(world.watches.at(-1).command.after, null);
+  equal(world.board.sites.length, 0);
+}
