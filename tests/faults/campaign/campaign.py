@@ -23,6 +23,7 @@ from tests.faults.campaign.world import World
 START_SECONDS: Final = 60.0
 DRAIN_SECONDS: Final = 90.0
 VIEW_SECONDS: Final = 15.0
+BELLS_LOST_SECONDS: Final = 0.3
 NO_AUTH_IN_TIME: Final = 3502
 TELL_SECONDS: Final = 5.0
 LOOK_SECONDS: Final = 0.2
@@ -55,9 +56,13 @@ class Campaign:
             await self._begin()
             begun = time.monotonic()
             await self._storm(begun, processes, network)
-            for step in LAST:
-                await self._lane([step], processes if step.kind in self.plan.process_faults else network)
             self._look_after_clients()
+            *others, last = LAST
+            for step in others:
+                await self._lane([step], processes if step.kind in self.plan.process_faults else network)
+            stopping = asyncio.create_task(self._stop_without_bells())
+            await self._lane([last], processes)
+            await stopping
             quiet_at = boot_seconds()
             load_seconds = time.monotonic() - begun
             judged_at = await self._settle(quiet_at)
@@ -149,10 +154,16 @@ class Campaign:
             if hub.process is None or not hub.process.alive:
                 self.troubles.append(f"{hub.name} ended by itself")
 
-    async def _settle(self, quiet_at: float) -> float:
-        """No new punches; kiosks come to their end, boards are looked at. The moment of the view that is judged."""
+    async def _stop_without_bells(self) -> None:
+        """No new punches from some moments after Valkey's death on."""
+        while self.world.valkey.is_running:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(BELLS_LOST_SECONDS)
         for client in self.clients.senders:
             client.say("stop")
+
+    async def _settle(self, quiet_at: float) -> float:
+        """Kiosks come to their end, boards are looked at. The moment of the view that is judged."""
         ending = asyncio.create_task(self._drain())
         looks = 0
         while boot_seconds() < (due := self._due(quiet_at)) - LOOK_SECONDS:

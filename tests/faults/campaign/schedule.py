@@ -25,12 +25,12 @@ class Step:
 
 
 LAST: Final = (
-    Step("freeze valkey", 0.0, 0.0, 0.6),
     Step("kill hub", 0.0, 0.0, 0.2),
     Step("cut board-hub", 0.9, 0.0, 0.0),
+    Step("kill valkey", 0.0, 0.0, 2.0),
 )
-"""How every campaign ends: bells are lost, one hub's boards look for another, the other's are cut; then boards are
-judged, while kiosks still send what they have."""
+"""How every campaign ends: one hub's boards look for another, the other's are cut, and what kiosks send last is rung
+for by nobody, since Valkey is dead meanwhile. No later bell tells boards of it: only healing does."""
 
 
 @dataclass(frozen=True)
