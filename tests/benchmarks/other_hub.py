@@ -14,6 +14,7 @@ from typing import Final
 from uuid import UUID
 
 from protocol.values import Status
+from storage.bootstrap import DatabaseDsns
 from storage.live_channel import LiveChannel
 from storage.models import Change, Presence, SiteChanges
 from storage.postgres import Database
@@ -85,8 +86,8 @@ class OtherHub:
 
 
 @asynccontextmanager
-async def other_hub(arena: Arena, site_id: UUID) -> AsyncIterator[OtherHub]:
-    database = await Database.connect(arena.dsns.hub_a, min_size=1, max_size=1)
+async def other_hub(arena: Arena, site_id: UUID, dsns: DatabaseDsns | None = None) -> AsyncIterator[OtherHub]:
+    database = await Database.connect((dsns or arena.dsns).hub_a, min_size=1, max_size=1)
     channel = LiveChannel(arena.valkey.url, on_changes=lambda _: None, on_gap=lambda: None)
     try:
         async with database.connection() as connection:

@@ -16,6 +16,7 @@ from statistics import median
 from typing import Any, Final
 
 from storage.bootstrap import DatabaseDsns
+from storage.embedded import EmbeddedValkey
 from tests.benchmarks.arena import Arena, Hub, named, settle
 from tests.benchmarks.clients.kiosks import Device
 from tests.benchmarks.figures import Result, Row, count, ratio
@@ -62,7 +63,9 @@ async def measure(arena: Arena, rounds: int, say: Callable[[str], None]) -> Resu
 
 
 async def _side(arena: Arena, stack: AsyncExitStack, name: str, dsns: DatabaseDsns, held: list[Device]) -> Side:
-    hub = await stack.enter_async_context(arena.hub(f"hub-{name}", dsns=dsns))
+    # The two have the same sites and epoch: on one Valkey each would hear the other's bells.
+    valkey = await stack.enter_async_context(EmbeddedValkey(arena.folder / f"valkey-{name}"))
+    hub = await stack.enter_async_context(arena.hub(f"hub-{name}", dsns=dsns, redis_url=valkey.url))
     kiosks = await stack.enter_async_context(contestants.kiosks(arena, name, [hub.ws_url], held, days_ago=DAYS_AGO))
     boards = await client_of(arena, name, hub.ws_url, "hub")
     stack.push_async_callback(boards.stop)
