@@ -173,7 +173,7 @@ def _rate_row(rate: Figures, names: list[str]) -> Row:
         what="deliveries a second to as many boards, from the bell to the last",
         measured=told(OURS),
         beside="; ".join(f"{name} {told(name)}" for name in names[1:]),
-        limit="hub CPU; to 100 boards the way there and back",
+        limit="the rest that the hub takes behind each round of writes, as its length has it",
     )
 
 
