@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 _BELL: Final = (
-    "Two thirds of the hub's time to 1,000 boards is the kernel's write, as nearly all of picows' is; the rest is looking"
-    " up, for each board, what it has and may see. To 100 boards half is hearing of the change from Redis and applying"
+    "Two thirds of the hub's time to 1,000 boards is the kernel's write, as nearly all of picows' is; the rest is"
+    " looking up, for each board, what it has and may see. To 100 boards half is hearing of the change from Redis and applying"
     " it: a few hundred microseconds a change, whatever the number of boards."
 )
 _NAIVE: Final = (
