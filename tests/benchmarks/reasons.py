@@ -6,8 +6,8 @@ from typing import Final
 
 _BELL: Final = (
     "Two thirds of the hub's time to 1,000 boards is the kernel's write, as nearly all of picows' is; the rest is"
-    " looking up, for each board, what it has and may see. To 100 boards half is hearing of the change from Redis and applying"
-    " it: a few hundred microseconds a change, whatever the number of boards."
+    " looking up, for each board, what it has and may see. To 100 boards half is hearing of the change"
+    " from Redis and applying it: a few hundred microseconds a change, whatever the number of boards."
 )
 _NAIVE: Final = (
     "On this machine's disk a commit is quick and the naive design pays for no crypto: of the hub's CPU a third is"
