@@ -58,7 +58,7 @@ _log = structlog.get_logger()
 async def running_hub(settings: Settings) -> AsyncIterator[HubContext]:
     """A hub that serves until the context ends; then it drains: readiness first, answers next, connections last.
 
-    Raises StorageError, SecretsUnavailable, and OSError where the port is taken.
+    Raises StorageError, SecretsUnavailable, and SettingsError where the address can't be had.
     """
     sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
     gc.set_threshold(_YOUNG_OBJECTS)
