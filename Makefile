@@ -25,7 +25,7 @@ STAMP := $(VENV)/.installed-$(shell cat $(LOCKS) | cksum | cut -d ' ' -f 1)
 TIMED = started=$$(date +%s); status=0; $(1) || status=$$?; \
 	echo "$(2): $$(( $$(date +%s) - started )) s"; exit $$status
 
-.PHONY: help setup dev demo kiosk admin test tests-unit tests-integration tests-e2e bench format lint lock
+.PHONY: help setup dev demo kiosk admin test tests-unit tests-integration tests-e2e bench test-faults format lint lock
 
 help: ## Say what there is
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
