@@ -87,16 +87,10 @@ class Preparation:
         self._badge_pattern = badge_pattern
         self._number_pattern = number_pattern
 
-    def prepare(self, record: PunchRecord, device_id: UUID, public_key: bytes) -> Prepared:
-        """Check a device's punch by its raw Ed25519 key.
+    def check(self, record: PunchRecord, device_id: UUID, public_key: bytes) -> Checked:
+        """Check a device's punch by its raw Ed25519 key; `open` comes next.
 
         Raises Invalid for what is not well-formed or not rightly signed, Refused(forbidden) for a foreign device.
-        """
-        return self.open(self.check(record, device_id, public_key))
-
-    def check(self, record: PunchRecord, device_id: UUID, public_key: bytes) -> Checked:
-        """All of `prepare` that comes before the seal is opened; raises as it does.
-
         Many punches are best all checked, then all opened: two libraries' code by turns costs a sixth more.
         """
         punch = decode_punch(record.punch)

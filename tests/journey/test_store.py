@@ -31,6 +31,7 @@ from tests.journey.memory_tables import Tables
 from tests.journey.network import as_any
 from tests.journey.world import HUB_SETTINGS, a_small_company
 from tests.postgres import MigratedCluster
+from tests.server.services.desk import prepare
 
 SECONDS: Final = 10
 TEN: Final = datetime(2026, 11, 23, 10, tzinfo=UTC)
@@ -409,7 +410,7 @@ async def test_the_same_history_leaves_the_same_rows_and_answers_in_both_stores(
             for batch in story:
                 submissions = [
                     Submission(
-                        preparation.prepare(record, terminals[number].device_id, terminals[number].row.public_key),
+                        prepare(preparation, record, terminals[number]),
                         None,
                         datetime.now(UTC),
                     )

@@ -18,7 +18,7 @@ from server.services.attendance import Attendance, Recorded
 from server.services.batch import Answer, Settled, Submission
 from server.services.directory import Directory
 from server.services.pins import PinVerdict
-from server.services.preparation import Preparation
+from server.services.preparation import Preparation, Prepared
 from storage.errors import StorageConflict
 from storage.models import Change, Employee, SiteChanges, StoredPunch
 from storage.postgres import Database
@@ -76,7 +76,7 @@ class Desk:
         self, record: PunchRecord, device: ADevice | None = None, pin: PinVerdict | None = None
     ) -> Submission:
         device = device or self.device
-        prepared = a_preparation(self.secrets).prepare(record, device.device_id, device.row.public_key)
+        prepared = prepare(a_preparation(self.secrets), record, device)
         return Submission(prepared, pin, datetime.now(UTC))
 
     async def record(self, *records: PunchRecord, device: ADevice | None = None) -> list[Answer]:
@@ -174,6 +174,11 @@ def said(punch: StoredPunch) -> tuple[Outcome, Reason | None, Kind | None]:
 
 def a_preparation(secrets: LocalSecrets) -> Preparation:
     return Preparation(secrets, badge_pattern=re.compile("[0-9A-Z]{8,20}"), number_pattern=re.compile("[0-9]{1,10}"))
+
+
+def prepare(preparation: Preparation, record: PunchRecord, device: ADevice) -> Prepared:
+    """One punch's way through the preparation, which takes many at once."""
+    return preparation.open(preparation.check(record, device.device_id, device.row.public_key))
 
 
 def an_attendance(database: Database, secrets: LocalSecrets, directory: Directory) -> Attendance:

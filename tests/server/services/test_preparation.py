@@ -15,7 +15,7 @@ from server.errors import Refused
 from server.secrets.local import LocalSecrets, open_key_file
 from server.services.preparation import OpenedBadge
 from tests.builders import ADevice, a_punch
-from tests.server.services.desk import a_preparation
+from tests.server.services.desk import a_preparation, prepare
 
 BADGE = "BADGE000001"
 
@@ -33,7 +33,7 @@ def device() -> ADevice:
 
 def test_a_rightly_signed_punch_is_ready_for_its_journal(secrets: LocalSecrets, device: ADevice) -> None:
     first, second = (a_punch(secrets, device, BADGE) for _ in range(2))
-    prepared = [a_preparation(secrets).prepare(one, device.device_id, device.row.public_key) for one in (first, second)]
+    prepared = [prepare(a_preparation(secrets), one, device) for one in (first, second)]
     assert [one.key for one in prepared] == [(device.device_id, device.log_id, seq) for seq in (1, 2)]
     assert prepared[0].previous is None
     assert prepared[1].previous == prepared[0].digest
@@ -85,11 +85,11 @@ def test_sealed_bytes_are_those_that_were_signed(secrets: LocalSecrets, device: 
 def test_another_devices_punch_is_forbidden_whoever_signed_it(secrets: LocalSecrets, device: ADevice) -> None:
     record = a_punch(secrets, ADevice(device.site_id, key=device.key), BADGE)
     with pytest.raises(Refused) as refusal:
-        a_preparation(secrets).prepare(record, device.device_id, device.row.public_key)
+        a_preparation(secrets).check(record, device.device_id, device.row.public_key)
     assert refusal.value.code is ErrorCode.FORBIDDEN
 
 
 def refused(secrets: LocalSecrets, device: ADevice, record: PunchRecord, field: str) -> None:
     with pytest.raises(Invalid) as fault:
-        a_preparation(secrets).prepare(record, device.device_id, device.row.public_key)
+        a_preparation(secrets).check(record, device.device_id, device.row.public_key)
     assert fault.value.field == field
