@@ -62,7 +62,7 @@ admin: setup ## The administrators' command line: make admin ARGS='hub status'
 	@$(BIN)/attendance-admin --hub $(HUB) $(ARGS)
 
 test: setup ## Every test: real PostgreSQL, Valkey, browser and terminal; no service needed
-	@browser=$$($(BIN)/python tests/browser/find.py) || exit 1; echo "test: all tests, in the browser $$browser"; \
+	@browser=$$($(BIN)/python -m tests.browser.find) || exit 1; echo "test: all tests, in the browser $$browser"; \
 	export ATTENDANCE_BROWSER="$$browser"; $(call TIMED,$(BIN)/pytest $(ARGS),test)
 
 tests-unit: setup ## Tests without any service
@@ -72,7 +72,7 @@ tests-integration: setup ## Tests of single parts on real PostgreSQL, Valkey, so
 	@$(call TIMED,$(BIN)/pytest -m integration $(ARGS),tests-integration)
 
 tests-e2e: setup ## Tests of the whole: demo, hubs, browser, terminal, faults
-	@browser=$$($(BIN)/python tests/browser/find.py) || exit 1; \
+	@browser=$$($(BIN)/python -m tests.browser.find) || exit 1; \
 	export ATTENDANCE_BROWSER="$$browser"; $(call TIMED,$(BIN)/pytest -m e2e $(ARGS),tests-e2e)
 
 bench: setup ## How fast it is, beside what else one would pick; writes README.md (ARGS='--parts fan-out --rounds 1')

@@ -14,11 +14,12 @@ from pathlib import Path
 from playwright._impl._driver import compute_driver_executable
 from playwright.sync_api import sync_playwright
 
+from tests import debian
+
 VARIABLE = "ATTENDANCE_BROWSER"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge")
 # Without a font a page has no text to look at; without libatomic Playwright's own driver doesn't start.
 DEBIAN_PACKAGES = ("chromium", "fonts-dejavu-core", "libatomic1")
-INSTALL_SECONDS = 600
 
 
 class NoBrowserError(Exception):
@@ -44,13 +45,13 @@ def find_or_install_browser() -> Path:
     if (browser := find_browser()) and _driver_runs():
         return browser
     _say(f"something is missing; trying apt-get install {' '.join(DEBIAN_PACKAGES)}")
-    _apt_get()
+    debian.apt_get_install(*DEBIAN_PACKAGES)
     if not _driver_runs():
         raise NoBrowserError("Playwright's driver doesn't run here: install libatomic1 (apt-get could not)")
     if browser := find_browser():
         return browser
     _say("trying playwright install chromium")
-    _run([sys.executable, "-m", "playwright", "install", "chromium"])
+    debian.run_quietly([sys.executable, "-m", "playwright", "install", "chromium"])
     if browser := find_browser():
         return browser
     raise NoBrowserError(
@@ -78,31 +79,6 @@ def _runs(browser: Path) -> bool:
     except (OSError, subprocess.SubprocessError):
         return False
     return True
-
-
-def _apt_get() -> None:
-    if shutil.which("apt-get") is None:
-        return
-    prefix = [] if os.geteuid() == 0 else ["sudo", "--non-interactive", "DEBIAN_FRONTEND=noninteractive"]
-    if _run([*prefix, "apt-get", "update", "-qq"]):
-        _run([*prefix, "apt-get", "install", "-qq", "--yes", "--no-install-recommends", *DEBIAN_PACKAGES])
-
-
-def _run(command: list[str]) -> bool:
-    """Whether it went well. What it prints is dropped: an attempt that fails isn't the end."""
-    try:
-        completed = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=INSTALL_SECONDS,
-            check=False,
-            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return completed.returncode == 0
 
 
 def _say(sentence: str) -> None:

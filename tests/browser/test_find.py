@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import debian
 from tests.browser import find
 
 
@@ -21,7 +22,7 @@ def nothing_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(find, "_playwrights_own", lambda: None)
     monkeypatch.setattr(find, "_driver_runs", lambda: True)
-    monkeypatch.setattr(find, "_run", lambda _command: False)
+    monkeypatch.setattr(debian, "run_quietly", lambda _command: False)
     return tmp_path
 
 
@@ -57,7 +58,7 @@ def test_one_is_installed_where_there_is_none(nothing_else: Path, monkeypatch: p
         return True
 
     a_program(nothing_else / "apt-get")
-    monkeypatch.setattr(find, "_run", install)
+    monkeypatch.setattr(debian, "run_quietly", install)
     assert find.find_or_install_browser() == nothing_else / "chromium"
     assert "install -qq --yes --no-install-recommends chromium" in asked[-1]
 
@@ -79,7 +80,7 @@ def test_no_browser_at_all_is_one_line() -> None:
 
 def test_an_installer_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     def hangs(*_arguments: object, **_options: object) -> None:
-        raise subprocess.TimeoutExpired("apt-get", find.INSTALL_SECONDS)
+        raise subprocess.TimeoutExpired("apt-get", debian.INSTALL_SECONDS)
 
     monkeypatch.setattr(subprocess, "run", hangs)
-    assert find._run(["apt-get", "update"]) is False
+    assert debian.run_quietly(["apt-get", "update"]) is False
