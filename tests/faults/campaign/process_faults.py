@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 import redis.asyncio
 
+from storage.embedded import EmbeddedPostgres, EmbeddedValkey
 from tests.faults.campaign.clients import Client, Clients
 from tests.faults.campaign.faketime import ADVICE
 from tests.faults.campaign.fault_log import NotRun
@@ -77,21 +78,15 @@ class ProcessFaults:
         return hub.name, {"exit_code": code, "pid": process.pid, "pid_after": hub.pid} if as_meant else {}
 
     async def _end_postgres(self, step: Step, *, kill: bool) -> tuple[str, Proof]:
-        server = self._world.postgres
-        before = server.pid
-        assert before is not None
-        if kill:
-            os.kill(before, signal.SIGKILL)
-            await _until(lambda: not server.is_running, 20)
-        else:
-            await server.stop()
-        proof = {"pid": before, "gone": state_of(before) == ""}
-        await asyncio.sleep(step.seconds / 2)
-        await self._world.start_postgres()
-        return "PostgreSQL", {**proof, "pid_after": server.pid} if proof["gone"] and server.pid != before else {}
+        world = self._world
+        return "PostgreSQL", await self._end_server(world.postgres, world.start_postgres, step, kill=kill)
 
     async def _end_valkey(self, step: Step, *, kill: bool) -> tuple[str, Proof]:
-        server = self._world.valkey
+        return "Valkey", await self._end_server(self._world.valkey, self._world.start_valkey, step, kill=kill)
+
+    async def _end_server(
+        self, server: EmbeddedPostgres | EmbeddedValkey, start: Callable[[], Awaitable[None]], step: Step, *, kill: bool
+    ) -> Proof:
         before = server.pid
         assert before is not None
         if kill:
@@ -101,8 +96,8 @@ class ProcessFaults:
             await server.stop()
         proof = {"pid": before, "gone": state_of(before) == ""}
         await asyncio.sleep(step.seconds / 2)
-        await self._world.start_valkey()
-        return "Valkey", {**proof, "pid_after": server.pid} if proof["gone"] and server.pid != before else {}
+        await start()
+        return {**proof, "pid_after": server.pid} if proof["gone"] and server.pid != before else {}
 
     async def _kill_kiosk(self, step: Step) -> tuple[str, Proof]:
         kiosk = _pick(self._clients.kiosks, step)
