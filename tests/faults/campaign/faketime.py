@@ -1,4 +1,5 @@
 """Finds libfaketime, by which a kiosk's wall clock is made to jump, and installs it where that can be done."""
+
 import os
 import sys
 from pathlib import Path
