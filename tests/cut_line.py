@@ -2,10 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from enum import Enum, auto
-from urllib.parse import urlsplit, urlunsplit
+
+from tests.relay import Relay
 
 
 class Cut(Enum):
@@ -17,34 +16,19 @@ class Cut(Enum):
     """The server commits; its reply is lost."""
 
 
-class CutLine:
-    """Relays bytes between a client and the server at `dsn`; `arm` breaks the next COMMIT."""
+class CutLine(Relay):
+    """Relays bytes between a client and the server; `arm` breaks the next COMMIT."""
 
     def __init__(self, dsn: str) -> None:
-        self._parts = urlsplit(dsn)
-        self._port = 0
+        super().__init__(dsn)
         self._armed: Cut | None = None
         self.cuts = 0
-
-    @property
-    def dsn(self) -> str:
-        user, _, _ = self._parts.netloc.rpartition("@")
-        return urlunsplit(self._parts._replace(netloc=f"{user}@127.0.0.1:{self._port}"))
 
     def arm(self, cut: Cut) -> None:
         self._armed = cut
 
-    @asynccontextmanager
-    async def relaying(self) -> AsyncIterator["CutLine"]:
-        server = await asyncio.start_server(self._relay, "127.0.0.1", 0)
-        self._port = server.sockets[0].getsockname()[1]
-        try:
-            yield self
-        finally:
-            server.close()
-
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        from_server, to_server = await asyncio.open_connection(self._parts.hostname, self._parts.port)
+        from_server, to_server = await self._to_server()
         back = asyncio.create_task(_copy(from_server, writer))
         try:
             while data := await reader.read(65_536):

@@ -1,28 +1,21 @@
 """A way to Valkey on which bells can be held back, let go in another order, or lost; all else passes."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from urllib.parse import urlsplit, urlunsplit
+
+from tests.relay import Relay
 
 BELL = b"attendance:changes:"
 
 
-class BellLine:
-    """Relays between a hub and the server at `url`. While `holding`, what rings is kept in `held`, in its order."""
+class BellLine(Relay):
+    """Relays between a hub and the server. While `holding`, what rings is kept in `held`, in its order."""
 
     def __init__(self, url: str) -> None:
-        self._parts = urlsplit(url)
-        self._port = 0
+        super().__init__(url)
         self._to_hub: asyncio.StreamWriter | None = None
         self.holding = False
         self.held: list[bytes] = []
         self._news = asyncio.Event()
-
-    @property
-    def url(self) -> str:
-        user, _, _ = self._parts.netloc.rpartition("@")
-        return urlunsplit(self._parts._replace(netloc=f"{user}@127.0.0.1:{self._port}"))
 
     def hold(self) -> None:
         self.holding, self.held = True, []
@@ -43,17 +36,8 @@ class BellLine:
         assert self._to_hub is not None
         self._to_hub.write(self.held[number])
 
-    @asynccontextmanager
-    async def relaying(self) -> AsyncIterator["BellLine"]:
-        server = await asyncio.start_server(self._relay, "127.0.0.1", 0)
-        self._port = server.sockets[0].getsockname()[1]
-        try:
-            yield self
-        finally:
-            server.close()
-
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        from_server, to_server = await asyncio.open_connection(self._parts.hostname, self._parts.port)
+        from_server, to_server = await self._to_server()
         back = asyncio.create_task(self._copy_back(from_server, writer))
         try:
             while data := await reader.read(65_536):

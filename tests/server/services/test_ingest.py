@@ -203,7 +203,7 @@ async def test_a_lost_reply_to_commit_is_settled_by_the_receipts(
     desk: Desk, hashes: SlowHashes, database_dsns: DatabaseDsns, cut: Cut, duplicate: bool
 ) -> None:
     async with CutLine(database_dsns.hub_a).relaying() as line:
-        database = await Database.connect(line.dsn, min_size=1, max_size=2, acquire_timeout_seconds=5)
+        database = await Database.connect(line.url, min_size=1, max_size=2, acquire_timeout_seconds=5)
         attendance = an_attendance(database, desk.secrets, desk.directory)
         async with open_counter(desk, hashes, attendance=attendance) as counter:
             await counter.settle(desk.punch(0))
