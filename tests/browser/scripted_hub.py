@@ -77,7 +77,8 @@ class ScriptedHub:
         self.socket.send(json.dumps(messages))
 
     def change(self, *people: Message) -> None:
-        """People move: a push, then the head."""
+        """People move: a push, then the head. Whoever asks from now on is told of them as they are."""
+        self.people = list({person["employee_id"]: person for person in (*self.people, *people)}.values())
         start, self.offset = self.offset, self.offset + len(people)
         stream: Message = {"site_id": SITE, "epoch": EPOCH, "offset": self.offset}
         self.send({"type": "presence.changed", **stream, "from": start, "people": list(people), "removed": []})
