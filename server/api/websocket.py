@@ -7,7 +7,7 @@ from aiohttp import hdrs, web
 from protocol import SUBPROTOCOL
 from protocol.values import MAX_FRAME_BYTES
 from server import keys
-from server.api.requests import check_origin
+from server.api.requests import check_origin, client_address
 from server.hub.connection import CLOSE_SECONDS, Connection
 
 
@@ -32,7 +32,9 @@ async def websocket(request: web.Request) -> web.StreamResponse:
     transport = request.transport
     if transport is None:
         return socket  # gone already
-    await request.app[keys.CONNECTIONS].serve(Connection(context, socket, transport, request.app[keys.COMMANDS]))
+    address = client_address(request, context.settings.trusted_proxies)
+    connection = Connection(context, socket, transport, request.app[keys.COMMANDS], address=address)
+    await request.app[keys.CONNECTIONS].serve(connection)
     return socket
 
 

@@ -49,7 +49,10 @@ class Registry(Protocol):
 
 
 class Connection:
-    """A client from its upgrade to its close. `registry` says what is done with each command."""
+    """A client from its upgrade to its close. `registry` says what is done with each command.
+
+    `address` is where it comes from, as it is counted and audited.
+    """
 
     # Thousands of boards are mostly this object and aiohttp's: without a dictionary each.
     __slots__ = (
@@ -67,6 +70,7 @@ class Connection:
         "_role_counted",
         "_socket",
         "_transport",
+        "address",
         "connection_id",
         "context",
         "in_flight",
@@ -76,9 +80,16 @@ class Connection:
     )
 
     def __init__(
-        self, context: HubContext, socket: web.WebSocketResponse, transport: asyncio.Transport, registry: Registry
+        self,
+        context: HubContext,
+        socket: web.WebSocketResponse,
+        transport: asyncio.Transport,
+        registry: Registry,
+        *,
+        address: str = "unknown",
     ) -> None:
         self.context = context
+        self.address = address
         self.connection_id = uuid4()
         self.language = Language.EN
         self.watch: Watch | None = None
