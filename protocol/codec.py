@@ -13,10 +13,10 @@ from typing import Any, Final, NamedTuple, NoReturn, TypeVar, get_args
 
 import msgspec
 
-from protocol.commands import AnyCommand, Command, Punch
+from protocol.base import Command, Message
+from protocol.commands import AnyCommand, Punch
 from protocol.errors import Invalid, Malformed, UnknownCommand
 from protocol.events import AnyMessage
-from protocol.replies import Message
 from protocol.values import MAX_DEPTH, MAX_INTEGER
 
 _ENCODER: Final = msgspec.json.Encoder()

@@ -10,49 +10,28 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from protocol.accounts import AccountCommand
+from protocol.base import Command, PageCommand
+from protocol.devices import DeviceCommand
 from protocol.errors import Invalid
+from protocol.roster import RosterCommand
 from protocol.values import (
     Binary,
     Captured,
-    CommandId,
     Count,
-    Cursor,
     Id,
     Kind,
     Milliseconds,
     Outcome,
-    PageSize,
     SearchText,
     Sequence,
     Time,
     Version,
-    from_binary,
-    parse_time,
+    check_digest,
+    check_time,
 )
 
 Token = Annotated[str, Meta(max_length=4_096)]
-
-
-def _check_time(field: str, text: str | None) -> None:
-    if text is not None:
-        try:
-            parse_time(text)
-        except ValueError as fault:
-            raise Invalid(field, str(fault)) from None
-
-
-def _check_digest(field: str, text: str | None) -> None:
-    if text is not None:
-        try:
-            from_binary(text, length=32)
-        except ValueError as fault:
-            raise Invalid(field, str(fault)) from None
-
-
-class Command(Struct, tag_field="type", kw_only=True, frozen=True):
-    """Anything a client sends; `id` rises strictly on a connection."""
-
-    id: CommandId
 
 
 class Auth(Command, tag="auth", kw_only=True, frozen=True):
@@ -85,7 +64,7 @@ class Clock(Struct, kw_only=True, frozen=True):
     uncertainty_ms: Milliseconds
 
     def __post_init__(self) -> None:
-        _check_time("hub_time", self.hub_time)
+        check_time("hub_time", self.hub_time)
 
 
 class Punch(Struct, kw_only=True, frozen=True):
@@ -106,9 +85,9 @@ class Punch(Struct, kw_only=True, frozen=True):
     clock: Clock | None = None
 
     def __post_init__(self) -> None:
-        _check_time("device_time", self.device_time)
-        _check_digest("sealed_sha256", self.sealed_sha256)
-        _check_digest("previous", self.previous)
+        check_time("device_time", self.device_time)
+        check_digest("sealed_sha256", self.sealed_sha256)
+        check_digest("previous", self.previous)
         if (self.previous is None) != (self.seq == 1):
             raise Invalid("previous", "is null exactly when `seq` is 1")
 
@@ -129,7 +108,7 @@ class DeviceReport(Command, tag="device.report", kw_only=True, frozen=True):
     oldest_unsent_at: Time | None = None
 
     def __post_init__(self) -> None:
-        _check_time("oldest_unsent_at", self.oldest_unsent_at)
+        check_time("oldest_unsent_at", self.oldest_unsent_at)
 
 
 class Position(Struct, kw_only=True, frozen=True):
@@ -159,8 +138,8 @@ class PresenceHistory(Command, tag="presence.history", rename={"from_": "from"},
     step_minutes: Annotated[int, Meta(ge=1, le=1_440)] = 15
 
     def __post_init__(self) -> None:
-        _check_time("from", self.from_)
-        _check_time("until", self.until)
+        check_time("from", self.from_)
+        check_time("until", self.until)
         if self.until < self.from_:  # one spelling, one zone: text sorts like time
             raise Invalid("until", "lies before `from`")
 
@@ -169,13 +148,6 @@ class RollcallGet(Command, tag="rollcall.get", kw_only=True, frozen=True):
     """Who is inside a site now."""
 
     site_id: Id
-
-
-class PageCommand(Command, kw_only=True, frozen=True):
-    """A listing by keyset: `cursor` is the `next_cursor` of the page before."""
-
-    limit: PageSize = 100
-    cursor: Cursor | None = None
 
 
 class EmployeeList(PageCommand, tag="employee.list", kw_only=True, frozen=True):
@@ -204,8 +176,8 @@ class PunchList(PageCommand, tag="punch.list", rename={"from_": "from"}, kw_only
     outcome: Outcome | None = None
 
     def __post_init__(self) -> None:
-        _check_time("from", self.from_)
-        _check_time("until", self.until)
+        check_time("from", self.from_)
+        check_time("until", self.until)
 
 
 class HubStatus(Command, tag="hub.status", kw_only=True, frozen=True):
@@ -227,5 +199,8 @@ AnyCommand = (
     | DepartmentList
     | PunchList
     | HubStatus
+    | RosterCommand
+    | DeviceCommand
+    | AccountCommand
 )
 """Every command there is; the decoder, the registry and the reference are made from this union."""

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from protocol import SUBPROTOCOL, replies
-from protocol.replies import Message, Person, SealingKey, SilentDevice
+from protocol.accounts import AccountReply
+from protocol.base import Message
+from protocol.devices import DeviceReply
+from protocol.replies import Person, SealingKey, SilentDevice
+from protocol.roster import RosterReply
 from protocol.values import DeviceStatus, Id, Time
 
 
@@ -70,5 +74,8 @@ AnyMessage = (
     | replies.DepartmentListResult
     | replies.PunchListResult
     | replies.HubStatusResult
+    | RosterReply
+    | DeviceReply
+    | AccountReply
 )
 """Everything a hub sends; the clients' decoder is made from this union."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from protocol.base import Message, Reply
 from protocol.errors import ErrorCode
 from protocol.values import (
     Captured,
@@ -18,14 +19,6 @@ from protocol.values import (
     Status,
     Time,
 )
-
-
-class Message(Struct, tag_field="type", kw_only=True, frozen=True):
-    """Anything a hub sends."""
-
-
-class Reply(Message, kw_only=True, frozen=True):
-    re: int
 
 
 class Error(Message, tag="error", kw_only=True, frozen=True):

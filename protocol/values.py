@@ -14,6 +14,8 @@ from uuid import UUID
 
 from msgspec import Meta
 
+from protocol.errors import Invalid
+
 MAX_INTEGER = 2**53 - 1
 """Largest integer that every JSON reader keeps exactly."""
 MAX_FRAME_BYTES = 65_535
@@ -40,6 +42,24 @@ PageSize = Annotated[int, Meta(ge=1, le=500)]
 Cursor = Annotated[str, Meta(max_length=512)]
 SearchText = Annotated[str, Meta(max_length=100)]
 Version = Annotated[str, Meta(max_length=64)]
+Name = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=200,
+        pattern=r"^(?!\s)[^\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+(?<!\s)\Z",
+    ),
+]
+"""What people, places and terminals are called: no control or direction characters, no space at either end."""
+EmployeeNumber = Annotated[str, Meta(min_length=1, max_length=32)]
+"""As it is typed at a kiosk; the hub's own grammar (a setting) is narrower."""
+Badge = Annotated[str, Meta(min_length=1, max_length=128)]
+"""As a reader types it; the hub's own grammar (a setting) is narrower."""
+Pin = Annotated[str, Meta(pattern=r"^[0-9]{6,12}\Z")]
+Username = Annotated[str, Meta(pattern=r"^[^\s\x00-\x1f\x7f-\x9f]{1,100}\Z")]
+Password = Annotated[str, Meta(max_length=1_000)]
+Code = Annotated[str, Meta(max_length=12)]
+"""A one-time code (RFC 6238), spaces allowed."""
 
 
 class Role(StrEnum):
@@ -100,6 +120,14 @@ class Status(StrEnum):
     OUT = "out"
 
 
+class BadgeEnd(StrEnum):
+    """Why a badge is no longer someone's."""
+
+    LOST = "lost"
+    RETURNED = "returned"
+    REASSIGNED = "reassigned"
+
+
 class DeviceStatus(StrEnum):
     PENDING = "pending"
     ACTIVE = "active"
@@ -119,6 +147,24 @@ def format_time(moment: datetime) -> str:
 def parse_time(text: str) -> datetime:
     """Read a `Time`; raises ValueError for a date or hour that no calendar has."""
     return datetime.fromisoformat(text)
+
+
+def check_time(field: str, text: str | None) -> None:
+    """Raises Invalid where a field is no date and hour of any calendar."""
+    if text is not None:
+        try:
+            parse_time(text)
+        except ValueError as fault:
+            raise Invalid(field, str(fault)) from None
+
+
+def check_digest(field: str, text: str | None) -> None:
+    """Raises Invalid where a field isn't 32 bytes of base64url."""
+    if text is not None:
+        try:
+            from_binary(text, length=32)
+        except ValueError as fault:
+            raise Invalid(field, str(fault)) from None
 
 
 def to_binary(data: bytes) -> str:

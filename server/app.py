@@ -24,6 +24,7 @@ from server.hub.subscriptions import Switchboard
 from server.rules.punches import PunchRules
 from server.secrets.local import open_key_file, utc_now
 from server.services.accounts import Accounts
+from server.services.acts import Acts
 from server.services.attendance import Attendance
 from server.services.bell import Bell
 from server.services.boards import Boards
@@ -223,6 +224,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[HubContext,
         ),
         kiosks=Kiosks(database, secrets, directory),
         ingest=ingest,
+        acts=Acts(database, secrets),
     )
 
     async def redis_state() -> str:

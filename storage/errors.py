@@ -25,7 +25,11 @@ class StorageConflict(StorageError):
 
 
 class RowRefused(StorageError):
-    pass
+    """`constraint` is the name of what it breaks, where the database says so."""
+
+    def __init__(self, reason: str, constraint: str | None = None) -> None:
+        super().__init__(reason)
+        self.constraint = constraint
 
 
 class MigrationRefused(StorageError):

@@ -30,7 +30,7 @@ def translated() -> Iterator[None]:
     except _CONFLICTS as error:
         raise StorageConflict(type(error).__name__) from error
     except _REFUSALS as error:
-        raise RowRefused(type(error).__name__) from error
+        raise RowRefused(type(error).__name__, error.constraint_name) from error
     except (
         OSError,
         TimeoutError,

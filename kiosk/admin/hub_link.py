@@ -15,9 +15,10 @@ from kiosk.admin.sign_in import SignIn
 from kiosk.link.client import LinkDown, Wire, connect
 from kiosk.link.session import Event, Failed, PersonSignIn, Replied, Session, SignInRefused, Welcomed
 from kiosk.settings import Settings
-from protocol.commands import AuthRefresh, Command
+from protocol.base import Command, Reply
+from protocol.commands import AuthRefresh
 from protocol.errors import CloseCode, ProtocolError
-from protocol.replies import AuthRefreshed, Reply, Scope
+from protocol.replies import AuthRefreshed, Scope
 
 _R = TypeVar("_R", bound=Reply)
 _TRIES: Final = 5

@@ -18,11 +18,12 @@ from typing import Protocol, assert_never
 
 from kiosk.identity import Identity
 from protocol import SUBPROTOCOL
+from protocol.base import Command, Message, Reply
 from protocol.codec import decode_hub_frame, encode
-from protocol.commands import Auth, Command
+from protocol.commands import Auth
 from protocol.errors import ProtocolError
 from protocol.events import Hello
-from protocol.replies import Error, Message, PresenceState, Reply, RollcallResult, Welcome
+from protocol.replies import Error, PresenceState, RollcallResult, Welcome
 from protocol.signing import device_assertion
 from protocol.values import parse_time
 

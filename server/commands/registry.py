@@ -6,10 +6,13 @@ from collections.abc import Callable
 from typing import assert_never
 
 from protocol import commands
-from protocol.commands import AnyCommand, Command
+from protocol.accounts import AccountCommand
+from protocol.base import Command, Reply
+from protocol.commands import AnyCommand
+from protocol.devices import DeviceCommand
 from protocol.errors import ErrorCode
-from protocol.replies import Reply
-from server.commands import hub, people, presence, punches, record
+from protocol.roster import RosterCommand
+from server.commands import accounts, devices, hub, people, presence, punches, record, roster
 from server.errors import Refused
 from server.hub.connection import Connection
 
@@ -54,6 +57,12 @@ class Commands:
                 return await record.list_punches(connection, command)
             case commands.HubStatus():
                 return await self._status(connection, command)
+            case _ if isinstance(command, RosterCommand):
+                return await roster.handle(connection, command)
+            case _ if isinstance(command, DeviceCommand):
+                return await devices.handle(connection, command)
+            case _ if isinstance(command, AccountCommand):
+                return await accounts.handle(connection, command)
             case commands.AuthRefresh():
                 return await hub.refresh(connection, command)
             case commands.Auth():

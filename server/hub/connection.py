@@ -14,11 +14,12 @@ from uuid import uuid4
 import structlog
 from aiohttp import WSMsgType, web
 
+from protocol.base import Command, Reply
 from protocol.codec import Envelope, decode_command, encode, read_envelope
-from protocol.commands import Auth, Command, PunchRecord
+from protocol.commands import Auth, PunchRecord
 from protocol.errors import CloseCode, ErrorCode, Malformed
 from protocol.events import DeviceStateChanged
-from protocol.replies import DeviceState, Reply
+from protocol.replies import DeviceState
 from protocol.values import MAX_INTEGER, DeviceStatus, Language, Role
 from server.errors import Refused, as_refused, to_wire
 from server.hub.caller import Caller, Kiosk, Someone

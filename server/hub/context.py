@@ -14,6 +14,7 @@ from server.hub.outgoing import Flusher
 from server.hub.subscriptions import Switchboard
 from server.secrets.provider import SecretsProvider
 from server.services.accounts import Accounts
+from server.services.acts import Acts
 from server.services.boards import Boards
 from server.services.directory import Directory
 from server.services.ingest import Ingest
@@ -44,6 +45,7 @@ class HubContext:
     accounts: Accounts
     kiosks: Kiosks
     ingest: Ingest
+    acts: Acts
     draining: bool = False
     admission: Admission = field(init=False)
 

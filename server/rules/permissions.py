@@ -25,6 +25,8 @@ class Reach(StrEnum):
 
 _SIGNED_IN: Final = dict.fromkeys((Role.EMPLOYEE, Role.SUPERVISOR, Role.ADMIN, Role.INSPECTOR), Reach.OWN)
 _KIOSK: Final = {Role.KIOSK: Reach.OWN}
+_ADMINS: Final = {Role.ADMIN: Reach.SCOPE}
+_PLACES: Final = {Role.ADMIN: Reach.SCOPE, Role.SUPERVISOR: Reach.SCOPE}
 _OVERSIGHT: Final = dict.fromkeys((Role.SUPERVISOR, Role.ADMIN, Role.INSPECTOR), Reach.SCOPE)
 
 PERMISSIONS: Final[Mapping[str, Mapping[Role, Reach]]] = {
@@ -38,9 +40,44 @@ PERMISSIONS: Final[Mapping[str, Mapping[Role, Reach]]] = {
     "rollcall.get": _OVERSIGHT,
     "employee.list": _OVERSIGHT,
     "employee.get": _OVERSIGHT,
-    "department.list": {Role.ADMIN: Reach.SCOPE, Role.SUPERVISOR: Reach.SCOPE},
+    "department.list": _PLACES,
     "punch.list": {**_OVERSIGHT, Role.EMPLOYEE: Reach.OWN},
-    "hub.status": {Role.ADMIN: Reach.SCOPE},
+    "hub.status": _ADMINS,
+    "employee.create": _ADMINS,
+    "employee.update": _ADMINS,
+    "employee.deactivate": _ADMINS,
+    "employee.rehire": _ADMINS,
+    "employee.import": _ADMINS,
+    "badge.list": _ADMINS,
+    "badge.assign": _ADMINS,
+    "badge.revoke": _ADMINS,
+    "badge.last_unknown": _ADMINS,
+    "pin.set": _ADMINS,
+    "pin.reset": _ADMINS,
+    "site.list": _PLACES,
+    "site.create": _ADMINS,
+    "site.update": _ADMINS,
+    "department.create": _ADMINS,
+    "department.update": _ADMINS,
+    "device.invite": _ADMINS,
+    "device.list": _ADMINS,
+    "device.confirm": _ADMINS,
+    "device.move": _ADMINS,
+    "device.retire": _ADMINS,
+    "device.revoke": _ADMINS,
+    "device.rotate_key": _KIOSK,
+    "account.list": _ADMINS,
+    "account.create": _ADMINS,
+    "account.update": _ADMINS,
+    "account.disable": _ADMINS,
+    "account.enable": _ADMINS,
+    "password.change": _SIGNED_IN,
+    "session.list": {**_SIGNED_IN, **_ADMINS},
+    "session.revoke": {**_SIGNED_IN, **_ADMINS},
+    "totp.begin": _SIGNED_IN,
+    "totp.confirm": _SIGNED_IN,
+    "totp.remove": _SIGNED_IN,
+    "audit.list": {Role.ADMIN: Reach.SCOPE, Role.INSPECTOR: Reach.SCOPE},
 }
 """Every command that somebody may use, and how far; `auth` itself comes before any role."""
 

@@ -135,6 +135,7 @@ class HubProcess(Process):
             accounts=as_any(SimpleNamespace(revalidate=_nobody)),
             kiosks=Kiosks(database, world.secrets, self._directory),
             ingest=self._ingest,
+            acts=as_any(None),
         )
         self._connections = Connections(self.context)
         self.start(self._begin())

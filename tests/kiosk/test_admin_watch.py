@@ -16,7 +16,8 @@ from kiosk.admin.watch_output import WatchOutput
 from kiosk.link.client import LinkDown
 from kiosk.link.session import Event, Replied
 from kiosk.settings import Settings
-from protocol.commands import Command, PresenceWatch
+from protocol.base import Command
+from protocol.commands import PresenceWatch
 from protocol.replies import PresenceState, Scope, SiteBoard
 from tests.protocol.samples import DEPARTMENT, EPOCH, NOON, SITE
 

@@ -4,14 +4,14 @@ from typing import Final
 from uuid import UUID
 
 from protocol import commands, events, replies
-from protocol.commands import Clock, Command, Position, Punch
+from protocol.base import Command, Message
+from protocol.commands import Clock, Position, Punch
 from protocol.errors import ErrorCode
 from protocol.replies import (
     DepartmentItem,
     DeviceState,
     EmployeeItem,
     Limits,
-    Message,
     Person,
     PunchedEmployee,
     PunchItem,

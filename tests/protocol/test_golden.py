@@ -9,8 +9,7 @@ from typing import Final
 import pytest
 
 from protocol import codec, signing
-from protocol.commands import Command
-from protocol.replies import Message
+from protocol.base import Command, Message
 from tests.protocol import samples
 
 GOLDEN: Final = Path(__file__).parent / "golden"
