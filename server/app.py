@@ -42,6 +42,7 @@ from server.telemetry.health import OK, Health
 from server.telemetry.metrics import Healed, Metrics
 from storage.live_channel import LiveChannel
 from storage.postgres import Database
+from storage.repositories.pins import Limits
 
 DISTRIBUTION = "attendance-system"
 _SWITCH_INTERVAL_SECONDS = 0.0005
@@ -174,8 +175,12 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[HubContext,
             database,
             secrets,
             hashes,
-            attempts=settings.pin_attempts,
-            window_minutes=settings.pin_window_minutes,
+            Limits(
+                settings.pin_window_minutes,
+                of_number=settings.pin_attempts,
+                of_device=settings.pin_attempts_of_device,
+                of_site=settings.pin_attempts_of_site,
+            ),
         ),
         metrics,
         bell,

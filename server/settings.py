@@ -96,6 +96,8 @@ class Settings:
         "[0-9]{1,10}"
     )
     pin_attempts: Annotated[int, Means("PIN attempts for one number, existing or not, in a window", 5, 100)] = 5
+    pin_attempts_of_device: Annotated[int, Means("wrong PINs at one terminal in a window", 5, 100_000)] = 200
+    pin_attempts_of_site: Annotated[int, Means("wrong PINs at all terminals of a site", 5, 1_000_000)] = 1_000
     pin_window_minutes: Annotated[int, Means("length of that window", 1, 1_440)] = 15
     unknown_badge_minutes: Annotated[int, Means("an unknown badge is kept, encrypted, for an admin", 1, 1_440)] = 15
     ingest_queue_max: Annotated[int, Means("punches that wait for a writer; beyond: overloaded", 16, 1_000_000)] = 8_192

@@ -12,6 +12,7 @@ from server.services.hashing import SlowHashes
 from server.services.preparation import OpenedBadge, OpenedNumber, Prepared
 from storage.postgres import Database
 from storage.repositories import people, pins, punches
+from storage.repositories.pins import Limits
 
 _NOBODY: Final = UUID(int=0)
 
@@ -36,15 +37,12 @@ class PinCheck:
         database: Database,
         secrets: SecretsProvider,
         hashes: SlowHashes,
-        *,
-        attempts: int,
-        window_minutes: int,
+        limits: Limits,
     ) -> None:
         self._database = database
         self._secrets = secrets
         self._hashes = hashes
-        self._attempts = attempts
-        self._window_minutes = window_minutes
+        self._limits = limits
 
     @staticmethod
     def concerns(prepared: Prepared) -> bool:
@@ -56,37 +54,32 @@ class PinCheck:
                 return False
 
     async def judge(self, prepared: Prepared) -> PinVerdict:
-        """Judge a punch's PIN; raises StorageError, SecretsUnavailable, Refused(overloaded)."""
-        key = prepared.key
-        match prepared.opened:
-            case OpenedNumber(number_hash=counted_under, pin=pin):
-                pass
-            case OpenedBadge(badge_hash=counted_under, pin=str(pin)):
-                pass
-            case _:
-                raise ValueError("this punch bears no PIN")
+        """Judge a punch's PIN; raises StorageError, SecretsUnavailable, Refused(overloaded).
+
+        Who and what is asked for is the same whether the number or badge is anybody's or not.
+        """
+        opened = prepared.opened
+        if not isinstance(opened, OpenedNumber | OpenedBadge) or opened.pin is None:
+            raise ValueError("this punch bears no PIN")
         async with self._database.connection() as connection:
-            if await punches.has_receipt(connection, key):
+            if await punches.has_receipt(connection, prepared.key):
                 return PinVerdict(PinResult.SEEN)
-        async with self._database.transaction() as connection:
-            admitted = await pins.count_attempt(
-                connection,
-                key,
-                prepared.digest,
-                counted_under,
-                allowed=self._attempts,
-                window_minutes=self._window_minutes,
-            )
-        if not admitted:
-            return PinVerdict(PinResult.THROTTLED)
-        async with self._database.connection() as connection:
-            if isinstance(prepared.opened, OpenedNumber):
-                holder = await people.find_by_number(connection, prepared.opened.employee_number)
+            if isinstance(opened, OpenedNumber):
+                holder = await people.find_by_number(connection, opened.employee_number)
+                counted_under = opened.number_hash
             else:
-                holder = await people.find_by_badge(connection, counted_under)
+                # One person's attempts are counted together, by whichever of their badges or by their number: a pile
+                # of badges gives no more guesses than one.
+                holder = await people.find_by_badge(connection, opened.badge_hash)
+                counted_under = (
+                    opened.badge_hash if holder is None else self._secrets.number_hash(holder.employee_number)
+                )
+        async with self._database.transaction() as connection:
+            if not await pins.count_attempt(connection, prepared.key, prepared.digest, counted_under, self._limits):
+                return PinVerdict(PinResult.THROTTLED)
         employee_id, pin_hash = (holder.employee_id, holder.pin_hash) if holder else (_NOBODY, None)
-        material = await self._secrets.pin_material(employee_id, pin)
+        material = await self._secrets.pin_material(employee_id, opened.pin)
         right = await self._hashes.verify(pin_hash, material)
         async with self._database.connection() as connection:
-            await pins.settle_attempt(connection, key, prepared.digest, right=right)
+            await pins.settle_attempt(connection, prepared.key, prepared.digest, right=right)
         return PinVerdict(PinResult.RIGHT, employee_id) if right else PinVerdict(PinResult.WRONG)

@@ -64,15 +64,16 @@ async def people_at_work(connection: Connection, employee_ids: Sequence[UUID]) -
 @dataclass(frozen=True, slots=True)
 class PinHolder:
     employee_id: UUID
+    employee_number: str
     pin_hash: str | None
 
 
 FIND_BY_NUMBER = """
-SELECT e.employee_id, p.pin_hash FROM employees e LEFT JOIN employee_pins p USING (employee_id)
+SELECT e.employee_id, e.employee_number, p.pin_hash FROM employees e LEFT JOIN employee_pins p USING (employee_id)
 WHERE e.employee_number = $1
 """
 FIND_BY_BADGE = """
-SELECT e.employee_id, p.pin_hash
+SELECT e.employee_id, e.employee_number, p.pin_hash
 FROM badges b JOIN employees e USING (employee_id) LEFT JOIN employee_pins p USING (employee_id)
 WHERE b.badge_hash = $1 ORDER BY b.assigned_at DESC LIMIT 1
 """

@@ -5,36 +5,64 @@ A text that never stands in the record (its place is taken, or lies beyond what 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from storage.models import PunchKey
 from storage.postgres import Connection
 
 LOCK_NUMBER = "SELECT pg_advisory_xact_lock(hashtextextended(encode($1::bytea, 'hex'), 0))"
+# Each count reads no further than its limit: a flood makes no count dearer.
 COUNT_ATTEMPTS = """
-SELECT count(*) FROM pin_attempts
-WHERE number_hash = $1 AND verdict IN ('pending', 'wrong') AND (device_id, log_id, seq, digest) <> ($3, $4, $5, $6)
-  AND attempted_at > greatest(
-      clock_timestamp() - make_interval(mins => $2),
-      (SELECT max(attempted_at) FROM pin_attempts WHERE number_hash = $1 AND verdict = 'right'))
+SELECT (SELECT count(*) FROM (
+            SELECT FROM pin_attempts
+            WHERE number_hash = $1 AND attempted_at > since AND verdict IN ('pending', 'wrong')
+              AND (device_id, log_id, seq, digest) <> ($3, $4, $5, $6) LIMIT $7) AS n) < $7
+   AND (SELECT count(*) FROM (
+            SELECT FROM pin_attempts
+            WHERE device_id = $3 AND attempted_at > since AND verdict IN ('pending', 'wrong') LIMIT $8) AS d) < $8
+   AND (SELECT count(*) FROM (
+            SELECT FROM pin_attempts
+            WHERE site_id = (SELECT site_id FROM devices WHERE device_id = $3)
+              AND attempted_at > since AND verdict IN ('pending', 'wrong') LIMIT $9) AS s) < $9
+FROM (SELECT clock_timestamp() - make_interval(mins => $2) AS since) AS window_
 """
 COUNT_THIS = """
-INSERT INTO pin_attempts (device_id, log_id, seq, digest, number_hash, attempted_at, verdict)
-VALUES ($1, $2, $3, $4, $5, clock_timestamp(), $6)
+INSERT INTO pin_attempts (device_id, log_id, seq, digest, number_hash, attempted_at, verdict, site_id)
+VALUES ($1, $2, $3, $4, $5, clock_timestamp(), $6, (SELECT site_id FROM devices WHERE device_id = $1))
 ON CONFLICT (device_id, log_id, seq, digest)
 DO UPDATE SET attempted_at = excluded.attempted_at, verdict = excluded.verdict
 """
 
 
-async def count_attempt(
-    connection: Connection, key: PunchKey, digest: bytes, number_hash: bytes, *, allowed: int, window_minutes: int
-) -> bool:
-    """Count one attempt for a number as it was typed; False when it must not even be tried.
+class Limits(NamedTuple):
+    """How many attempts that were not right are judged within a window, beyond which none is even tried."""
 
-    Needs a transaction: attempts for one number queue up, so that of many at once exactly `allowed` pass.
-    A right PIN begins the count anew, a throttled attempt isn't counted.
+    window_minutes: int
+    of_number: int
+    of_device: int
+    of_site: int
+
+
+async def count_attempt(
+    connection: Connection, key: PunchKey, digest: bytes, number_hash: bytes, limits: Limits
+) -> bool:
+    """Count one attempt, for its number and for the terminal and site it comes from; False: it must not be tried.
+
+    Needs a transaction: attempts for one number queue up, so that of many at once exactly `of_number` pass (a
+    terminal's and a site's may be passed by as many as are under way). A right attempt counts no longer, a throttled
+    one never did.
     """
     await connection.execute(LOCK_NUMBER, number_hash)
-    earlier: int = await connection.fetchval(COUNT_ATTEMPTS, number_hash, window_minutes, *key, digest)
-    admitted = earlier < allowed
+    admitted: bool = await connection.fetchval(
+        COUNT_ATTEMPTS,
+        number_hash,
+        limits.window_minutes,
+        *key,
+        digest,
+        limits.of_number,
+        limits.of_device,
+        limits.of_site,
+    )
     await connection.execute(COUNT_THIS, *key, digest, number_hash, "pending" if admitted else "throttled")
     return admitted
 

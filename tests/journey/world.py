@@ -109,7 +109,7 @@ class HubProcess(Process):
             Preparation(
                 world.secrets, badge_pattern=HUB_SETTINGS.badge_pattern, number_pattern=HUB_SETTINGS.number_pattern
             ),
-            PinCheck(database, world.secrets, as_any(None), attempts=5, window_minutes=15),
+            PinCheck(database, world.secrets, as_any(None), as_any(None)),
             METRICS,
             self,
             writers=1 + number,

@@ -28,6 +28,7 @@ from storage.errors import RowRefused, StorageUnavailable
 from storage.models import SiteChanges
 from storage.postgres import Database
 from storage.repositories.enrolment import set_pins
+from storage.repositories.pins import Limits
 from tests.builders import ADevice, a_punch
 from tests.cut_line import Cut, CutLine
 from tests.server.services.desk import Desk, a_preparation, an_attendance
@@ -108,7 +109,7 @@ async def open_counter(
     ingest = Ingest(
         attendance or desk.attendance,
         preparation or a_preparation(desk.secrets),
-        PinCheck(desk.database, desk.secrets, hashes, attempts=5, window_minutes=15),
+        PinCheck(desk.database, desk.secrets, hashes, Limits(15, of_number=5, of_device=200, of_site=1_000)),
         Metrics(version="1"),
         Bell(),
         writers=2,
