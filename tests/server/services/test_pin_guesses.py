@@ -87,8 +87,8 @@ async def test_right_pins_in_between_buy_a_guesser_nothing(guesser: Guesser) -> 
 
 
 async def test_a_number_that_nobody_has_and_an_unknown_badge_are_throttled_alike(guesser: Guesser) -> None:
-    for target in ({"number": "777777"}, {"badge": "NOBODYS0BADGE"}):
-        results = [await guesser.guess("123456", at=guesser.desk.device, **target) for _ in range(7)]
+    for number, badge in (("777777", None), ("", "NOBODYS0BADGE")):
+        results = [await guesser.guess("123456", number=number, badge=badge, at=guesser.desk.device) for _ in range(7)]
         assert results == [PinResult.WRONG] * 5 + [PinResult.THROTTLED] * 2
 
 
