@@ -17,6 +17,7 @@ import uvloop
 from server.app import running_hub
 from server.demo.company import CompanyError
 from server.demo.run import DemoError, DemoOptions, run_demo
+from server.own_servers import ServersError, own_servers, write_hub_environment
 from server.secrets.provider import SecretsUnavailable
 from server.settings import Settings, SettingsError, read_settings
 from server.telemetry.logging import configure_logging, log_loop_faults
@@ -31,6 +32,7 @@ _EXPECTED: Final = (
     EmbeddedServerError,
     MigrationRefused,
     SecretsUnavailable,
+    ServersError,
     SettingsError,
     StorageError,
     OSError,
@@ -57,7 +59,12 @@ def _parser() -> argparse.ArgumentParser:
         "serve", help="run a hub", description="Run a hub, set by environment variables named ATTENDANCE_…"
     )
     serve.add_argument("--port", type=_port, help="port to listen on (default: ATTENDANCE_PORT, else 8080)")
-
+    serve.add_argument(
+        "--servers",
+        type=Path,
+        metavar="DIR",
+        help="run PostgreSQL and Valkey of its own, kept below DIR; DIR/hub.env is what other commands need to join",
+    )
     serve.set_defaults(run=_serve)
 
     demo = commands.add_parser(
@@ -103,7 +110,14 @@ def _port(text: str) -> int:
 
 
 def _serve(arguments: argparse.Namespace) -> None:
-    settings = read_settings(os.environ, **({} if arguments.port is None else {"port": arguments.port}))
+    overrides = {} if arguments.port is None else {"port": arguments.port}
+    if arguments.servers is not None:
+        configure_logging(os.environ.get("ATTENDANCE_LOG_LEVEL", "info"))
+        folder = arguments.servers.absolute()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _run(_serve_with_servers(folder, overrides))
+        return
+    settings = read_settings(os.environ, **overrides)
     configure_logging(settings.log_level)
 
     async def serve(settings: Settings) -> None:
@@ -111,6 +125,14 @@ def _serve(arguments: argparse.Namespace) -> None:
             await asyncio.Event().wait()
 
     _run(serve(settings))
+
+
+async def _serve_with_servers(folder: Path, overrides: dict[str, int]) -> None:
+    async with own_servers(folder, structlog.get_logger().info) as servers:
+        settings = servers.settings(os.environ, **overrides)
+        async with running_hub(settings) as hub:
+            write_hub_environment(folder / "hub.env", settings, metrics_token=hub.secrets.metrics_token)
+            await servers.look_after()
 
 
 def _demo(arguments: argparse.Namespace) -> None:

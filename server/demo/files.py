@@ -1,8 +1,7 @@
-"""The two files that a running demo offers: `demo.json` to its clients, `hub.env` to further hubs."""
+"""The file that a running demo offers to its clients."""
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -42,17 +41,3 @@ def write_demo_file(path: Path, company: Company, *, url: str, ws_url: str, post
         "employees": company.employees,
     }
     write_private(path, msgspec.json.format(msgspec.json.encode(document), indent=1).decode())
-
-
-def write_hub_environment(path: Path, *, postgres_dsn: str, redis_url: str, key_file: Path, metrics_token: str) -> None:
-    """Replace `hub.env` (mode 0600): what `attendance-hub serve` needs to join, as lines that a shell can source.
-
-    The key file holds the metrics token too; here it saves whoever scrapes from reading every other key.
-    """
-    variables = {
-        "ATTENDANCE_POSTGRES_DSN": postgres_dsn,
-        "ATTENDANCE_REDIS_URL": redis_url,
-        "ATTENDANCE_KEY_FILE": str(key_file),
-        "ATTENDANCE_METRICS_TOKEN": metrics_token,
-    }
-    write_private(path, "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items()))

@@ -7,8 +7,6 @@ import contextlib
 import os
 import socket
 import sys
-import time
-from collections import deque
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,19 +17,15 @@ import structlog
 
 from server.app import running_hub
 from server.demo.company import Company, load_or_make_company
-from server.demo.files import write_demo_file, write_hub_environment
+from server.demo.files import write_demo_file
 from server.demo.guide import Guide
 from server.demo.kiosks import kiosk_on_this_terminal, simulated_kiosks
 from server.demo.seed import seed
+from server.own_servers import own_servers, write_hub_environment
 from server.secrets.local import open_key_file
 from server.services.hashing import SlowHashes
-from server.settings import Settings, read_settings
-from storage.bootstrap import bootstrap
-from storage.embedded import EmbeddedPostgres, EmbeddedValkey
-from storage.migrate import migrate
+from server.settings import Settings
 
-_WATCH_SECONDS: Final = 1.0
-_RESTARTS_A_MINUTE: Final = 5
 _READING_SECONDS: Final = 10.0  # for the logins, before the kiosk takes the screen; Enter goes on at once
 
 
@@ -54,7 +48,7 @@ async def run_demo(options: DemoOptions, *, log: TextIO) -> None:
 
     Raises:
         DemoError: the port is taken, or a part doesn't go on.
-        EmbeddedServerError: a server can't be started, or another demo runs in this folder.
+        ServersError, EmbeddedServerError: a server can't be started or kept up, or another demo runs in this folder.
         CompanyError, SecretsUnavailable, MigrationRefused: what the folder keeps can't be used.
         OSError: the folder can't be written.
     """
@@ -63,35 +57,19 @@ async def run_demo(options: DemoOptions, *, log: TextIO) -> None:
     guide = Guide(structlog.get_logger().info if options.headless else _print)
     async with AsyncExitStack() as stack:
         stack.callback(guide.step, "everything has ended")
-        guide.step("starting PostgreSQL and Valkey")
-        postgres = await stack.enter_async_context(EmbeddedPostgres(data / "postgres"))
-        valkey = await stack.enter_async_context(EmbeddedValkey(data / "valkey"))
-        guide.step("preparing the database")
-        dsns = await bootstrap(postgres.superuser_dsn, postgres.role_passwords())
-        await migrate(dsns.migrator)
-        settings = read_settings(
-            os.environ,
-            postgres_dsn=dsns.hub_a,
-            redis_url=valkey.url,
-            key_file=data / "keys.json",
-            host="127.0.0.1",
-            port=options.port,
-        )
+        servers = await stack.enter_async_context(own_servers(data, guide.step))
+        settings = servers.settings(os.environ, host="127.0.0.1", port=options.port)
         guide.step("looking for the sample company; a first start makes it")
-        company = await _company(data, dsns.migrator, settings)
+        company = await _company(data, servers.dsns.migrator, settings)
         guide.step("starting the hub")
         hub = await stack.enter_async_context(running_hub(settings))
         url = f"http://127.0.0.1:{options.port}"
         ws_url = f"ws://127.0.0.1:{options.port}/ws"
         demo_file = data / "demo.json"
-        write_hub_environment(
-            data / "hub.env",
-            postgres_dsn=dsns.hub_a,
-            redis_url=valkey.url,
-            key_file=settings.key_file,
-            metrics_token=hub.secrets.metrics_token,
+        write_hub_environment(data / "hub.env", settings, metrics_token=hub.secrets.metrics_token)
+        write_demo_file(
+            demo_file, company, url=url, ws_url=ws_url, postgres_dsn=servers.dsns.reader, redis_url=servers.valkey.url
         )
-        write_demo_file(demo_file, company, url=url, ws_url=ws_url, postgres_dsn=dsns.reader, redis_url=valkey.url)
         simulation = await stack.enter_async_context(
             simulated_kiosks(
                 demo_file=demo_file,
@@ -101,7 +79,12 @@ async def run_demo(options: DemoOptions, *, log: TextIO) -> None:
                 log_fd=log.fileno(),
             )
         )
-        watch = asyncio.create_task(_look_after(postgres, valkey, simulation), name="look after the parts")
+
+        def simulation_goes_on() -> None:
+            if simulation.returncode is not None:
+                raise DemoError(f"the simulated kiosks ended with exit code {simulation.returncode}")
+
+        watch = asyncio.create_task(servers.look_after(simulation_goes_on), name="look after the parts")
         stack.callback(watch.cancel)
         if options.headless:
             ready = {"ready": True, "url": url, "ws_url": ws_url, "demo_file": str(demo_file), "pid": os.getpid()}
@@ -144,34 +127,6 @@ async def _company(data: Path, migrator_dsn: str, settings: Settings) -> Company
     finally:
         hashes.close()
     return company
-
-
-async def _look_after(
-    postgres: EmbeddedPostgres, valkey: EmbeddedValkey, simulation: asyncio.subprocess.Process
-) -> None:
-    """Start a server that ended by itself again, where it was and with what it kept: hubs and kiosks live through that.
-
-    Raises DemoError when it goes on ending, and when the simulated kiosks end; EmbeddedServerError when it can't start.
-    """
-    log = structlog.get_logger()
-    addresses = (postgres.superuser_dsn, valkey.url)
-    began: deque[float] = deque(maxlen=_RESTARTS_A_MINUTE)
-    while True:
-        for name, server in (("PostgreSQL", postgres), ("Valkey", valkey)):
-            if server.is_running:
-                continue
-            now = time.monotonic()
-            if len(began) == began.maxlen and now - began[0] < 60:
-                raise DemoError(f"{name} ended by itself again and again")
-            began.append(now)
-            log.warning("demo: a server ended by itself and is started again", fault=name)
-            await server.stop()
-            await server.start()
-            if (postgres.superuser_dsn, valkey.url) != addresses:
-                raise DemoError(f"{name} ended by itself, and its port was taken meanwhile")
-        if simulation.returncode is not None:
-            raise DemoError(f"the simulated kiosks ended with exit code {simulation.returncode}")
-        await asyncio.sleep(_WATCH_SECONDS)
 
 
 async def _reading_time() -> None:

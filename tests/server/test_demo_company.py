@@ -13,9 +13,11 @@ import pytest
 
 from protocol.values import Role, from_binary
 from server.demo.company import CompanyError, Use, load_or_make_company, make_company
-from server.demo.files import write_demo_file, write_hub_environment
+from server.demo.files import write_demo_file
 from server.demo.seed import seed
+from server.own_servers import write_hub_environment
 from server.secrets.local import open_key_file
+from server.settings import Settings
 from storage.bootstrap import bootstrap
 from storage.embedded import EmbeddedPostgres
 from storage.migrate import migrate
@@ -117,9 +119,8 @@ def test_the_demo_file_has_exactly_the_documented_members(tmp_path: Path) -> Non
 def test_the_hubs_environment_is_what_a_shell_reads(tmp_path: Path) -> None:
     path = tmp_path / "hub.env"
     key_file = tmp_path / "with space" / "keys.json"
-    write_hub_environment(
-        path, postgres_dsn="postgresql://a:b@c/d?e=f&g", redis_url="redis://r", key_file=key_file, metrics_token="m"
-    )
+    settings = Settings(postgres_dsn="postgresql://a:b@c/d?e=f&g", redis_url="redis://r", key_file=key_file)
+    write_hub_environment(path, settings, metrics_token="m")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert path.read_text().splitlines() == [
         "ATTENDANCE_POSTGRES_DSN='postgresql://a:b@c/d?e=f&g'",
