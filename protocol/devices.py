@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from msgspec import Meta, Struct
 
 from protocol.base import PageCommand, Reply, WriteCommand
-from protocol.values import Binary, DeviceStatus, Id, Name, Time, check_digest, check_time
+from protocol.values import Binary, DeviceStatus, Id, Name, SearchText, Time, check_digest, check_time
 
 Fingerprint = Annotated[str, Meta(max_length=43)]
 """base64url SHA-256 of a terminal's raw public key."""
@@ -21,8 +21,11 @@ class DeviceInvite(WriteCommand, tag="device.invite", kw_only=True, frozen=True)
 
 
 class DeviceList(PageCommand, tag="device.list", kw_only=True, frozen=True):
+    """Terminals by name; `query` finds words of it, whatever their case and accents."""
+
     site_id: Id | None = None
     status: DeviceStatus | None = None
+    query: SearchText | None = None
 
 
 class DeviceConfirm(WriteCommand, tag="device.confirm", kw_only=True, frozen=True):
@@ -33,7 +36,7 @@ class DeviceConfirm(WriteCommand, tag="device.confirm", kw_only=True, frozen=Tru
 
 
 class DeviceMove(WriteCommand, tag="device.move", kw_only=True, frozen=True):
-    """To another site: what it signs from now on counts there."""
+    """To another site: what comes from it from now on counts there, also what it had kept by then."""
 
     device_id: Id
     site_id: Id
@@ -56,7 +59,10 @@ class DeviceRevoke(WriteCommand, tag="device.revoke", kw_only=True, frozen=True)
 
 
 class DeviceRotateKey(WriteCommand, tag="device.rotate_key", kw_only=True, frozen=True):
-    """A kiosk's own new Ed25519 key; `proof` is its signature of `attendance.v1|key|<device_id>|<public_key>`."""
+    """A kiosk's own new Ed25519 key; `proof` is the new key's signature of `attendance.v1|key|<device_id>|<public_key>`.
+
+    Sent again after a lost answer it is answered again. What the key before it signed is still taken.
+    """
 
     public_key: Binary
     proof: Binary

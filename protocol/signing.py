@@ -14,6 +14,7 @@ from protocol.commands import Punch
 from protocol.values import to_binary
 
 _PUNCH_PREFIX = f"{SUBPROTOCOL}|punch|".encode()
+_KEY_PREFIX = f"{SUBPROTOCOL}|key|"
 DEVICE_TOKEN_TYPE = "device+jwt"  # noqa: S105 - a media type, no secret
 DEVICE_AUDIENCE = "attendance-device"
 ASSERTION_SECONDS = 60
@@ -60,6 +61,21 @@ def device_assertion(key: Ed25519PrivateKey, *, device_id: UUID, nonce: str, ser
     return f"{signed}.{to_binary(key.sign(signed.encode()))}"
 
 
+def new_key_bytes(device_id: UUID, public_key: str) -> bytes:
+    """What `device.rotate_key.proof` covers: `public_key` is the new key as it stands beside the proof (base64url)."""
+    return f"{_KEY_PREFIX}{device_id}|{public_key}".encode()
+
+
+def prove_new_key(key: Ed25519PrivateKey, device_id: UUID) -> str:
+    """A new key's own signature, which proves that its public half isn't somebody else's (base64url)."""
+    return to_binary(key.sign(new_key_bytes(device_id, to_binary(key.public_key().public_bytes_raw()))))
+
+
 def fingerprint(key: Ed25519PublicKey) -> str:
     """SHA-256 of the raw public key (base64url), which an admin compares before confirming a kiosk."""
-    return to_binary(hashlib.sha256(key.public_bytes_raw()).digest())
+    return raw_fingerprint(key.public_bytes_raw())
+
+
+def raw_fingerprint(public_key: bytes) -> str:
+    """`fingerprint` of a raw public key (32 bytes)."""
+    return to_binary(hashlib.sha256(public_key).digest())

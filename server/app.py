@@ -29,9 +29,11 @@ from server.services.attendance import Attendance
 from server.services.bell import Bell
 from server.services.boards import Boards
 from server.services.directory import Directory
+from server.services.fleet import Fleet
 from server.services.hashing import SlowHashes
 from server.services.ingest import Ingest
 from server.services.kiosks import Kiosks
+from server.services.pairing import AttemptLimits, Pairing
 from server.services.pins import PinCheck
 from server.services.preparation import Preparation
 from server.services.terminals import Terminals
@@ -197,10 +199,12 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[HubContext,
         secrets,
         utc_now,
         pin_window_minutes=settings.pin_window_minutes,
+        pairing_window_minutes=settings.pairing_window_minutes,
         resume_limit_changes=settings.resume_limit_changes,
     )
     upkeep.start()
     stack.push_async_callback(upkeep.stop)
+    acts = Acts(database, secrets)
     context = HubContext(
         hub_id=uuid4(),
         version=version(DISTRIBUTION),
@@ -229,7 +233,19 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[HubContext,
         ),
         kiosks=Kiosks(database, secrets, directory),
         ingest=ingest,
-        acts=Acts(database, secrets),
+        acts=acts,
+        pairing=Pairing(
+            database,
+            secrets,
+            acts,
+            limits=AttemptLimits(
+                of_address=settings.pairing_attempts_of_address,
+                in_all=settings.pairing_attempts_in_all,
+                window_minutes=settings.pairing_window_minutes,
+            ),
+            code_minutes=settings.pairing_code_minutes,
+        ),
+        fleet=Fleet(database, acts, clock=utc_now, silent_after_seconds=settings.silent_after_seconds),
     )
 
     async def redis_state() -> str:

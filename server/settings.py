@@ -140,6 +140,12 @@ class Settings:
     account_check_interval_ms: Annotated[int, Means("between two looks for revoked sessions", 100, 4_000)] = 2_000
     logins_per_minute: Annotated[int, Means("logins from one address", 1, 100_000)] = 30
     assertion_leeway_seconds: Annotated[int, Means("between a kiosk's assertion and the hub's clock", 0, 30)] = 5
+    pairing_code_minutes: Annotated[int, Means("a pairing code is good, unless it is used before", 1, 60)] = 10
+    pairing_attempts_of_address: Annotated[
+        int, Means("pairing codes judged from one address in a window", 1, 1_000)
+    ] = 10
+    pairing_attempts_in_all: Annotated[int, Means("pairing codes judged from all addresses", 1, 100_000)] = 300
+    pairing_window_minutes: Annotated[int, Means("length of that window", 1, 1_440)] = 10
     http_body_max_bytes: Annotated[int, Means("one JSON body of an HTTP request", 256, 1_048_576)] = 16_384
     http_body_seconds: Annotated[float, Means("waiting for the body of an HTTP request", 0.1, 60)] = 10.0
     http_idle_seconds: Annotated[float, Means("waiting for the next HTTP request of a connection", 1, 3_600)] = 75.0

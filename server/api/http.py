@@ -7,7 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from server import keys
-from server.api import operations, page, sessions
+from server.api import devices, operations, page, sessions
 from server.api.problems import problems
 from server.api.throttle import per_minute
 from server.api.websocket import websocket
@@ -34,6 +34,7 @@ def setup_http(app: web.Application, settings: Settings) -> None:
     app.router.add_post("/api/login", login)
     app.router.add_post("/api/token/refresh", sessions.refresh)
     app.router.add_post("/api/token/logout", sessions.logout)
+    app.router.add_post("/api/devices/enrol", devices.enrol)
     app.router.add_get("/.well-known/jwks.json", operations.jwks)
     app.router.add_get("/ws", websocket)
     app.router.add_get("/health", operations.health)

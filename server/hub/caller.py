@@ -14,12 +14,16 @@ from server.services.accounts import Session
 
 @dataclass(slots=True)
 class Kiosk:
-    """A terminal with its raw Ed25519 key. `state` is what it was last told of itself."""
+    """A terminal with its raw Ed25519 key. `state` is what it was last told of itself.
+
+    What it signed by a former key, and kept, is still good.
+    """
 
     device_id: UUID
     public_key: bytes
     state: DeviceState
     scope: Scope = NOTHING
+    former_keys: tuple[bytes, ...] = ()
 
     @property
     def role(self) -> Role:
@@ -28,6 +32,12 @@ class Kiosk:
     @property
     def subject(self) -> UUID:
         return self.device_id
+
+    def take_key(self, public_key: bytes) -> None:
+        """From now on it signs by another key."""
+        if public_key != self.public_key:
+            self.former_keys = (self.public_key, *self.former_keys)
+            self.public_key = public_key
 
 
 @dataclass(slots=True)

@@ -17,8 +17,10 @@ from server.services.accounts import Accounts
 from server.services.acts import Acts
 from server.services.boards import Boards
 from server.services.directory import Directory
+from server.services.fleet import Fleet
 from server.services.ingest import Ingest
 from server.services.kiosks import Kiosks
+from server.services.pairing import Pairing
 from server.services.terminals import Terminals
 from server.settings import Settings
 from server.telemetry.metrics import Metrics
@@ -46,6 +48,8 @@ class HubContext:
     kiosks: Kiosks
     ingest: Ingest
     acts: Acts
+    pairing: Pairing
+    fleet: Fleet
     draining: bool = False
     admission: Admission = field(init=False)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from nacl.bindings import crypto_sign_open
+from nacl.bindings import crypto_core_ed25519_is_valid_point, crypto_sign_open
 from nacl.exceptions import BadSignatureError
 
 _KEY_BYTES: Final = 32
@@ -25,3 +25,8 @@ def is_signature(signature: bytes, message: bytes, public_key: bytes) -> bool:
     except BadSignatureError:
         return False
     return True
+
+
+def is_signing_key(public_key: bytes) -> bool:
+    """Whether a raw key is one under which signatures say who signed: in its one spelling, and of the large order."""
+    return len(public_key) == _KEY_BYTES and crypto_core_ed25519_is_valid_point(public_key)

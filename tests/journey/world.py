@@ -136,6 +136,8 @@ class HubProcess(Process):
             kiosks=Kiosks(database, world.secrets, self._directory),
             ingest=self._ingest,
             acts=as_any(None),
+            pairing=as_any(None),
+            fleet=as_any(None),
         )
         self._connections = Connections(self.context)
         self.start(self._begin())

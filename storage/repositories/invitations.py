@@ -1,0 +1,106 @@
+"""Pairing codes by their keyed hash: each lets one terminal in, once, until it expires. And attempts at them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from storage.postgres import Connection
+
+ADD_INVITATION = """
+INSERT INTO device_invitations (code_hash, site_id, name, invited_by, expires_at)
+VALUES ($1, $2, $3, $4, clock_timestamp() + make_interval(mins => $5)) RETURNING expires_at
+"""
+
+
+async def add_invitation(
+    connection: Connection, code_hash: bytes, *, site_id: UUID, name: str, invited_by: UUID, minutes: int
+) -> datetime:
+    """Let whoever has the code enrol; until when."""
+    expires_at: datetime = await connection.fetchval(ADD_INVITATION, code_hash, site_id, name, invited_by, minutes)
+    return expires_at
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """`device_id` and `public_key` (present key) are those of the terminal that used it, if one did."""
+
+    invitation_id: UUID
+    site_id: UUID
+    name: str
+    expired: bool
+    device_id: UUID | None
+    public_key: bytes | None
+
+
+LOCK_INVITATION = """
+SELECT i.invitation_id, i.site_id, i.name, i.expires_at <= clock_timestamp() AS expired, i.device_id,
+       (SELECT d.public_key FROM devices d WHERE d.device_id = i.device_id) AS public_key
+FROM device_invitations i WHERE i.code_hash = $1 FOR UPDATE OF i
+"""
+
+
+async def lock_invitation(connection: Connection, code_hash: bytes) -> Invitation | None:
+    """The invitation of a code, which nobody else can use until this transaction ends."""
+    row = await connection.fetchrow(LOCK_INVITATION, code_hash)
+    return None if row is None else Invitation(**row)
+
+
+ADD_PENDING_DEVICE = """
+WITH device AS (
+    INSERT INTO devices (site_id, name, public_key, status) VALUES ($2, $3, $4, 'pending') RETURNING device_id
+)
+UPDATE device_invitations SET used_at = clock_timestamp(), device_id = device.device_id
+FROM device WHERE invitation_id = $1 RETURNING device.device_id
+"""
+
+
+async def use_invitation(connection: Connection, invitation: Invitation, public_key: bytes) -> UUID:
+    """Add the terminal that came by an invitation, which is used up by it; the terminal's id."""
+    device_id: UUID = await connection.fetchval(
+        ADD_PENDING_DEVICE, invitation.invitation_id, invitation.site_id, invitation.name, public_key
+    )
+    return device_id
+
+
+KEY_IS_KNOWN = """
+SELECT EXISTS (SELECT FROM devices WHERE public_key = $1)
+    OR EXISTS (SELECT FROM device_former_keys WHERE public_key = $1)
+"""
+
+
+async def key_is_known(connection: Connection, public_key: bytes) -> bool:
+    """Whether some terminal has or had this key."""
+    return bool(await connection.fetchval(KEY_IS_KNOWN, public_key))
+
+
+LOCK_ATTEMPTS = "SELECT pg_advisory_xact_lock(hashtextextended('pairing|' || encode($1::bytea, 'hex'), 0))"
+# The count reads no further than its limit: a flood makes it no dearer.
+COUNT_ATTEMPTS = """
+SELECT count(*), min(attempted_at) + make_interval(mins => $2) - clock_timestamp() AS wait FROM (
+    SELECT attempted_at FROM pairing_attempts
+    WHERE key_hash = $1 AND attempted_at > clock_timestamp() - make_interval(mins => $2)
+    ORDER BY attempted_at DESC LIMIT $3
+) AS n
+"""
+COUNT_THIS = "INSERT INTO pairing_attempts (key_hash) SELECT unnest($1::bytea[])"
+
+
+async def count_attempt(
+    connection: Connection, limits: Sequence[tuple[bytes, int]], *, window_minutes: int
+) -> timedelta | None:
+    """Count one attempt under each key, unless one of them has had its limit: then until when it must wait.
+
+    Needs a transaction: attempts under one key queue up, so that of many at once exactly its limit pass.
+    """
+    for key_hash, _ in sorted(limits):
+        await connection.execute(LOCK_ATTEMPTS, key_hash)
+    for key_hash, limit in limits:
+        row = await connection.fetchrow(COUNT_ATTEMPTS, key_hash, window_minutes, limit)
+        if row is not None and row["count"] >= limit:
+            wait: timedelta = row["wait"]
+            return wait
+    await connection.execute(COUNT_THIS, [key_hash for key_hash, _ in limits])
+    return None
