@@ -59,9 +59,10 @@ class DeviceRevoke(WriteCommand, tag="device.revoke", kw_only=True, frozen=True)
 
 
 class DeviceRotateKey(WriteCommand, tag="device.rotate_key", kw_only=True, frozen=True):
-    """A kiosk's own new Ed25519 key; `proof` is the new key's signature of `attendance.v1|key|<device_id>|<public_key>`.
+    """A kiosk's own new Ed25519 key.
 
-    Sent again after a lost answer it is answered again. What the key before it signed is still taken.
+    `proof` is the new key's signature of `attendance.v1|key|<device_id>|<public_key>`. Sent again after a lost answer
+    it is answered again. What the key before it signed is still taken.
     """
 
     public_key: Binary

@@ -149,6 +149,15 @@ class Settings:
     http_body_max_bytes: Annotated[int, Means("one JSON body of an HTTP request", 256, 1_048_576)] = 16_384
     http_body_seconds: Annotated[float, Means("waiting for the body of an HTTP request", 0.1, 60)] = 10.0
     http_idle_seconds: Annotated[float, Means("waiting for the next HTTP request of a connection", 1, 3_600)] = 75.0
+    password_min_characters: Annotated[int, Means("characters of a password at least", 12, 1_000)] = 12
+    totp_required_roles: Annotated[
+        tuple[str, ...],
+        Means(
+            "roles that can't sign in without a second factor; empty: none",
+            one_of=("employee", "supervisor", "admin", "inspector"),
+        ),
+    ] = ("admin", "inspector")
+    totp_issuer: Annotated[str, Means("what authenticators call this hub")] = "Attendance"
     argon2_iterations: Annotated[int, Means("argon2id passes over its memory", 1, 16)] = 2
     argon2_memory_kib: Annotated[int, Means("argon2id memory for one hash", 8, 1_048_576)] = 19_456
     argon2_lanes: Annotated[int, Means("argon2id lanes", 1, 16)] = 1
@@ -266,6 +275,9 @@ def _fault(name: str, value: object) -> str | None:
             return None if value in means.one_of else f"must be one of {', '.join(means.one_of)}"
         case str():
             return None if value or name in _MAY_BE_EMPTY else "is empty"
+        case tuple() if means.one_of:
+            good = set(value) <= set(means.one_of)
+            return None if good else f"must be of {', '.join(means.one_of)}, separated by commas"
         case tuple() if name == "allowed_origins":
             return None if all(map(_is_origin, value)) else "must be origins such as https://host or http://host:8080"
         case _:
