@@ -143,8 +143,8 @@ class Settings:
     pairing_code_minutes: Annotated[int, Means("a pairing code is good, unless it is used before", 1, 60)] = 10
     pairing_attempts_of_address: Annotated[
         int, Means("pairing codes judged from one address in a window", 1, 1_000)
-    ] = 10
-    pairing_attempts_in_all: Annotated[int, Means("pairing codes judged from all addresses", 1, 100_000)] = 300
+    ] = 60
+    pairing_attempts_in_all: Annotated[int, Means("pairing codes judged from all addresses", 1, 100_000)] = 600
     pairing_window_minutes: Annotated[int, Means("length of that window", 1, 1_440)] = 10
     http_body_max_bytes: Annotated[int, Means("one JSON body of an HTTP request", 256, 1_048_576)] = 16_384
     http_body_seconds: Annotated[float, Means("waiting for the body of an HTTP request", 0.1, 60)] = 10.0
