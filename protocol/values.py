@@ -57,7 +57,8 @@ Badge = Annotated[str, Meta(min_length=1, max_length=128)]
 """As a reader types it; the hub's own grammar (a setting) is narrower."""
 Pin = Annotated[str, Meta(pattern=r"^[0-9]{6,12}\Z")]
 Username = Annotated[str, Meta(pattern=r"^[^\s\x00-\x1f\x7f-\x9f]{1,100}\Z")]
-Password = Annotated[str, Meta(max_length=1_000)]
+MAX_PASSWORD_CHARACTERS = 1_000
+Password = Annotated[str, Meta(max_length=MAX_PASSWORD_CHARACTERS)]
 Code = Annotated[str, Meta(max_length=12)]
 """A one-time code (RFC 6238), spaces allowed."""
 

@@ -23,6 +23,7 @@ from server.hub.outgoing import Flusher
 from server.hub.subscriptions import Switchboard
 from server.rules.punches import PunchRules
 from server.secrets.local import open_key_file, utc_now
+from server.services.account_admin import AccountAdmin
 from server.services.accounts import Accounts
 from server.services.acts import Acts
 from server.services.attendance import Attendance
@@ -33,9 +34,13 @@ from server.services.fleet import Fleet
 from server.services.hashing import SlowHashes
 from server.services.ingest import Ingest
 from server.services.kiosks import Kiosks
+from server.services.own_account import OwnAccount
 from server.services.pairing import AttemptLimits, Pairing
+from server.services.passwords import Passwords
 from server.services.pins import PinCheck
 from server.services.preparation import Preparation
+from server.services.second_factor import SecondFactor
+from server.services.sessions import Sessions
 from server.services.terminals import Terminals
 from server.services.tokens import AccessTokens
 from server.services.upkeep import Upkeep
@@ -69,6 +74,7 @@ async def running_hub(settings: Settings) -> AsyncIterator[HubContext]:
     async with AsyncExitStack() as stack:
         context, health = await _build(settings, stack)
         connections = Connections(context)
+        context.follow_account = connections.follow_account
         app = web.Application(middlewares=MIDDLEWARES, client_max_size=settings.http_body_max_bytes)
         app[keys.SETTINGS] = settings
         app[keys.SECRETS] = context.secrets
@@ -205,6 +211,8 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[HubContext,
     upkeep.start()
     stack.push_async_callback(upkeep.stop)
     acts = Acts(database, secrets)
+    passwords = Passwords.from_settings(hashes, settings)
+    second_factor = SecondFactor.from_settings(secrets, utc_now, settings)
     context = HubContext(
         hub_id=uuid4(),
         version=version(DISTRIBUTION),
@@ -226,6 +234,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[HubContext,
             hashes,
             AccessTokens(secrets, issuer=settings.token_issuer),
             metrics,
+            second_factor=second_factor,
             clock=utc_now,
             access_token_minutes=settings.access_token_minutes,
             refresh_token_days=settings.refresh_token_days,
@@ -246,6 +255,9 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[HubContext,
             code_minutes=settings.pairing_code_minutes,
         ),
         fleet=Fleet(database, acts, clock=utc_now, silent_after_seconds=settings.silent_after_seconds),
+        account_admin=AccountAdmin(acts, passwords, second_factor),
+        own_account=OwnAccount(database, acts, passwords, second_factor),
+        sessions=Sessions(database, acts),
     )
 
     async def redis_state() -> str:

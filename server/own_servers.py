@@ -101,5 +101,6 @@ def write_hub_environment(path: Path, settings: Settings, *, metrics_token: str)
         "ATTENDANCE_REDIS_URL": settings.redis_url,
         "ATTENDANCE_KEY_FILE": str(settings.key_file),
         "ATTENDANCE_METRICS_TOKEN": metrics_token,
+        "ATTENDANCE_TOTP_REQUIRED_ROLES": ",".join(settings.totp_required_roles),
     }
     write_private(path, "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items()))

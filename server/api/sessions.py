@@ -14,12 +14,14 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from protocol.errors import ErrorCode
 from server import keys
-from server.api.requests import came_over_tls, check_origin, read_json
+from server.api.requests import came_over_tls, check_origin, client_address, read_json
 from server.errors import Refused
-from server.services.accounts import SignedIn
+from server.services.accounts import From, SignedIn
 
 COOKIE: Final = "attendance_refresh"
 COOKIE_PATH: Final = "/api/token"
+MAX_CLIENT_CHARACTERS: Final = 200
+"""Of a client's name for itself, as sessions show it."""
 
 
 class LoginRequest(Struct, frozen=True, kw_only=True):
@@ -46,7 +48,7 @@ async def login(request: web.Request) -> web.StreamResponse:
     """POST /api/login"""
     check_origin(request, request.app[keys.SETTINGS])
     asked = await read_json(request, LoginRequest, request.app[keys.SETTINGS])
-    pair = await request.app[keys.ACCOUNTS].login(asked.username, asked.password, asked.totp)
+    pair = await request.app[keys.ACCOUNTS].login(asked.username, asked.password, asked.totp, _came(request))
     return _answer(request, pair, native=asked.client == "native")
 
 
@@ -55,17 +57,24 @@ async def refresh(request: web.Request) -> web.StreamResponse:
     token, native = await _shown_token(request)
     if token is None:
         raise Refused(ErrorCode.UNAUTHENTICATED, "no refresh token")
-    return _answer(request, await request.app[keys.ACCOUNTS].refresh(token), native=native)
+    return _answer(request, await request.app[keys.ACCOUNTS].refresh(token, _came(request)), native=native)
 
 
 async def logout(request: web.Request) -> web.StreamResponse:
     """POST /api/token/logout"""
     token, _ = await _shown_token(request)
     if token is not None:
-        await request.app[keys.ACCOUNTS].logout(token)
+        await request.app[keys.ACCOUNTS].logout(token, _came(request))
     response = web.Response(status=204, headers={hdrs.CACHE_CONTROL: "no-store"})
     response.set_cookie(COOKIE, "", max_age=0, **_attributes(request))
     return response
+
+
+def _came(request: web.Request) -> From:
+    """Where a request comes from; what its client calls itself is made harmless and short."""
+    named = request.headers.get(hdrs.USER_AGENT, "")
+    client = "".join(sign for sign in named if sign.isprintable())[:MAX_CLIENT_CHARACTERS].strip()
+    return From(client_address(request, request.app[keys.SETTINGS].trusted_proxies), client or None)
 
 
 async def _shown_token(request: web.Request) -> tuple[str | None, bool]:

@@ -101,9 +101,29 @@ class Connections:
             for connection in self._live
             if connection.is_welcomed and isinstance(connection.caller, Someone)
         ]
+        await self._follow(people)
+
+    async def _follow(self, people: list[tuple[Connection, UUID]]) -> None:
         sessions = await self._context.accounts.revalidate({session_id for _, session_id in people})
         for connection, session_id in people:
             connection.follow_session(sessions.get(session_id))
+
+    async def follow_account(self, account_id: UUID, *, but: Connection | None = None) -> None:
+        """Make the connections of an account, or all but one, what it is now. Other hubs do so within seconds."""
+        try:
+            await self._follow(
+                [
+                    (connection, caller.session.session_id)
+                    for connection in self._live
+                    if connection is not but
+                    and connection.is_welcomed
+                    and isinstance(caller := connection.caller, Someone)
+                    and caller.session.account_id == account_id
+                ]
+            )
+        except (StorageError, SecretsError) as error:
+            # What was done is done; the next look every few seconds makes good for this one.
+            _log.warning("connections could not be looked after", fault=type(error).__name__)
 
     async def _follow_devices(self) -> None:
         if (epoch := self._context.boards.epoch) != self._epoch:

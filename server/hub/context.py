@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
 from protocol.replies import Limits
@@ -13,6 +14,7 @@ from server.hub.admission import Admission
 from server.hub.outgoing import Flusher
 from server.hub.subscriptions import Switchboard
 from server.secrets.provider import SecretsProvider
+from server.services.account_admin import AccountAdmin
 from server.services.accounts import Accounts
 from server.services.acts import Acts
 from server.services.boards import Boards
@@ -20,12 +22,27 @@ from server.services.directory import Directory
 from server.services.fleet import Fleet
 from server.services.ingest import Ingest
 from server.services.kiosks import Kiosks
+from server.services.own_account import OwnAccount
 from server.services.pairing import Pairing
+from server.services.sessions import Sessions
 from server.services.terminals import Terminals
 from server.settings import Settings
 from server.telemetry.metrics import Metrics
 from storage.live_channel import LiveChannel
 from storage.postgres import Database
+
+if TYPE_CHECKING:
+    from server.hub.connection import Connection  # which has its context
+
+
+class FollowAccount(Protocol):
+    async def __call__(self, account_id: UUID, *, but: Connection | None = None) -> None:
+        """All of its connections, or all but one."""
+
+
+async def _nobody_follows(account_id: UUID, *, but: Connection | None = None) -> None:
+    """Before there is any connection."""
+    del account_id, but
 
 
 @dataclass(slots=True)
@@ -50,6 +67,11 @@ class HubContext:
     acts: Acts
     pairing: Pairing
     fleet: Fleet
+    account_admin: AccountAdmin
+    own_account: OwnAccount
+    sessions: Sessions
+    follow_account: FollowAccount = _nobody_follows
+    """Makes this hub's connections of an account what it is now, at once; never raises StorageError."""
     draining: bool = False
     admission: Admission = field(init=False)
 

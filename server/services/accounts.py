@@ -1,38 +1,35 @@
 """People's sessions: signing in, renewing, signing out, and what a live session may do at this moment.
 
-A refresh token is base64url(family ‖ generation ‖ HMAC). It is good while its generation is its family's newest;
-the one before it gets the same successor for a short grace (two tabs, a lost answer); an older one was copied, so
-its whole family ends. Nothing of a token is stored, and all of it is judged under the family's row lock.
+A refresh token is good while its generation is its family's newest; the one before it gets the same successor for a
+short grace (two tabs, a lost answer); an older one was copied, so its whole family ends. All of it is judged under
+the family's row lock.
 """
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final
 from uuid import UUID, uuid4
 
 import structlog
 
 from protocol.errors import ErrorCode
-from protocol.values import Role, from_binary, to_binary
+from protocol.values import Role
 from server.errors import Refused
 from server.rules.permissions import NOTHING, Scope
-from server.rules.totp import matching_step
 from server.secrets.provider import SecretsProvider
 from server.services.hashing import SlowHashes
+from server.services.refresh_tokens import RefreshToken, make_refresh_token, read_refresh_token
+from server.services.second_factor import SecondFactor
 from server.services.together import Together
 from server.services.tokens import AccessTokens
 from server.telemetry.metrics import LoginResult, Metrics, RefreshResult
 from storage.postgres import Connection, Database
-from storage.repositories import accounts as repository
-from storage.repositories.accounts import Account, Family, Standing
+from storage.repositories import accounts, audit, sessions
+from storage.repositories.sessions import Family, Standing
 
-_MAC_BYTES: Final = 32
-_TOKEN_BYTES: Final = 16 + 8 + _MAC_BYTES
-_MAX_GENERATION: Final = 2**63 - 1
 _log = structlog.get_logger()
 
 
@@ -72,9 +69,15 @@ class SignedIn:
     session_seconds: int
 
 
-class _RefreshToken(NamedTuple):
-    family_id: UUID
-    generation: int
+@dataclass(frozen=True, slots=True)
+class From:
+    """Where a request came from: its address, and what its client called itself (harmless text, bounded)."""
+
+    address: str | None = None
+    client: str | None = None
+
+
+NOWHERE: Final = From()
 
 
 class Accounts:
@@ -92,6 +95,7 @@ class Accounts:
         tokens: AccessTokens,
         metrics: Metrics,
         *,
+        second_factor: SecondFactor,
         clock: Callable[[], datetime],
         access_token_minutes: int,
         refresh_token_days: int,
@@ -102,57 +106,69 @@ class Accounts:
         self._hashes = hashes
         self._tokens = tokens
         self._metrics = metrics
+        self._second_factor = second_factor
         self._clock = clock
         self._access_life = timedelta(minutes=access_token_minutes)
         self._refresh_token_days = refresh_token_days
         self._refresh_grace_seconds = refresh_grace_seconds
         self._sessions = Together(self.revalidate)
 
-    async def login(self, username: str, password: str, totp: str | None) -> SignedIn:
+    async def login(self, username: str, password: str, totp: str | None, came: From = NOWHERE) -> SignedIn:
         """Begin a session. An unknown name, a wrong password and a disabled account take the same time.
+
+        So does an account whose role needs a second factor and that has none: it can't sign in.
 
         Raises:
             SecondFactorNeeded: the password was right.
             Refused: unauthenticated, or overloaded.
         """
         async with self._database.connection() as connection:
-            account = await repository.find_account(connection, username)
+            account = await accounts.find_account(connection, username)
         right = await self._hashes.verify(account.password_hash if account else None, password.encode())
         if account is None or not right or account.disabled_at is not None:
             raise self._refused_login("credentials")
+        if account.totp_secret is None and self._second_factor.is_required_of(account.role):
+            _log.warning("an account without its second factor can't sign in", subject_id=account.account_id)
+            raise self._refused_login("no second factor")
         family_id = uuid4()
         async with self._database.transaction() as connection:
-            if account.totp_secret is not None:
-                step = self._matching_step(account, account.totp_secret, totp)
-                if step is None or not await repository.use_totp_step(connection, account.account_id, step):
-                    self._metrics.login(LoginResult.REFUSED)
-                    raise SecondFactorNeeded
-            expires_at = await repository.begin_family(
-                connection, family_id, account.account_id, days=self._refresh_token_days
+            if account.totp_secret is not None and not await self._second_factor.spend(
+                connection, account.account_id, account.totp_secret, totp
+            ):
+                self._metrics.login(LoginResult.REFUSED)
+                raise SecondFactorNeeded
+            expires_at = await sessions.begin_family(
+                connection,
+                family_id,
+                account.account_id,
+                password_hash=account.password_hash,
+                days=self._refresh_token_days,
+                address=came.address,
+                client=came.client,
             )
             if expires_at is None:
-                raise self._refused_login("disabled meanwhile")
-            await self._audit(connection, account.account_id, "session.began", family_id)
+                raise self._refused_login("disabled or with another password meanwhile")
+            await _note(connection, account.account_id, "session.began", family_id, came)
         self._metrics.login(LoginResult.ACCEPTED)
         _log.info("signed in", subject_id=account.account_id, session_id=family_id, role=account.role)
         return await self._signed_in(account.account_id, family_id, 1, expires_at)
 
-    async def refresh(self, token: str) -> SignedIn:
+    async def refresh(self, token: str, came: From = NOWHERE) -> SignedIn:
         """Rotate a session's tokens. Raises Refused(unauthenticated), after ending the family of a copied token."""
-        shown = self._read(token)
+        shown = read_refresh_token(self._secrets, token)
         if shown is None:
             raise self._refused_refresh(RefreshResult.REFUSED, "no token of ours")
         async with self._database.transaction() as connection:
-            family = await repository.lock_family(connection, shown.family_id)
+            family = await sessions.lock_family(connection, shown.family_id)
             if family is None or not family.is_live:
                 raise self._refused_refresh(RefreshResult.REFUSED, "the session is over")
             result, generation = self._judge(shown, family)
             match result:
                 case RefreshResult.ROTATED:
-                    await repository.rotate_family(connection, family.family_id, generation)
+                    await sessions.rotate_family(connection, family.family_id, generation)
                 case RefreshResult.REUSED:
-                    await repository.end_family(connection, family.family_id, "reused")
-                    await self._audit(connection, family.account_id, "session.reused", family.family_id)
+                    await sessions.end_family(connection, family.family_id, "reused")
+                    await _note(connection, family.account_id, "session.reused", family.family_id, came)
                 case _:
                     pass  # the same successor again changes nothing
         # Only now is the family's end committed; raised inside, it would have been rolled back.
@@ -162,15 +178,15 @@ class Accounts:
         self._metrics.refresh(result)
         return await self._signed_in(family.account_id, family.family_id, generation, family.expires_at)
 
-    async def logout(self, token: str) -> None:
+    async def logout(self, token: str, came: From = NOWHERE) -> None:
         """End the session of a refresh token of ours, of any generation. Idempotent, and silent about others."""
-        shown = self._read(token)
+        shown = read_refresh_token(self._secrets, token)
         if shown is None:
             return
         async with self._database.transaction() as connection:
-            account_id = await repository.end_family(connection, shown.family_id, "signed_out")
+            account_id = await sessions.end_family(connection, shown.family_id, "signed_out")
             if account_id is not None:
-                await self._audit(connection, account_id, "session.signed_out", shown.family_id)
+                await _note(connection, account_id, "session.signed_out", shown.family_id, came)
 
     async def authenticate(self, access_token: str) -> Principal:
         """Who shows this token, and what they may do now. Raises Refused(unauthenticated)."""
@@ -185,10 +201,10 @@ class Accounts:
         if not session_ids:
             return {}
         async with self._database.connection() as connection:
-            standings = await repository.standings(connection, list(session_ids))
+            standings = await sessions.standings(connection, list(session_ids))
         return {session_id: _session(standing) for session_id, standing in standings.items()}
 
-    def _judge(self, shown: _RefreshToken, family: Family) -> tuple[RefreshResult, int]:
+    def _judge(self, shown: RefreshToken, family: Family) -> tuple[RefreshResult, int]:
         """What becomes of a token of ours, and the generation that its holder gets."""
         # Ahead of the family is one whose rotation was lost with a failed-over server: we signed it, so it is good.
         if shown.generation >= family.generation:
@@ -206,33 +222,8 @@ class Accounts:
                 account_id=account_id, session_id=family_id, now=now, expires_at=expires_at
             ),
             expires_in_seconds=max(int((expires_at - now).total_seconds()), 0),
-            refresh_token=self._refresh_token(family_id, generation),
+            refresh_token=make_refresh_token(self._secrets, family_id, generation),
             session_seconds=max(int((family_ends - now).total_seconds()), 0),
-        )
-
-    def _refresh_token(self, family_id: UUID, generation: int) -> str:
-        body = family_id.bytes + generation.to_bytes(8, "big")
-        return to_binary(body + self._secrets.refresh_mac(body))
-
-    def _read(self, token: str) -> _RefreshToken | None:
-        try:
-            data = from_binary(token, length=_TOKEN_BYTES)
-        except ValueError:
-            return None
-        body, mac = data[:-_MAC_BYTES], data[-_MAC_BYTES:]
-        if not hmac.compare_digest(mac, self._secrets.refresh_mac(body)):
-            return None
-        generation = int.from_bytes(body[16:], "big")
-        return _RefreshToken(UUID(bytes=body[:16]), generation) if generation < _MAX_GENERATION else None
-
-    def _matching_step(self, account: Account, encrypted: bytes, totp: str | None) -> int | None:
-        secret = self._secrets.decrypt(encrypted, totp_binding(account.account_id))
-        return None if totp is None else matching_step(secret, totp, self._clock())
-
-    async def _audit(self, connection: Connection, account_id: UUID, action: str, family_id: UUID) -> None:
-        request_id = structlog.contextvars.get_contextvars().get("request_id")
-        await repository.add_audit(
-            connection, account_id=account_id, action=action, family_id=family_id, request_id=request_id
         )
 
     def _refused_login(self, reason: str) -> Refused:
@@ -244,9 +235,18 @@ class Accounts:
         return Refused(ErrorCode.UNAUTHENTICATED, reason)
 
 
-def totp_binding(account_id: UUID) -> bytes:
-    """What an account's one-time secret is bound to where it is kept encrypted."""
-    return b"attendance|totp|" + account_id.bytes
+async def _note(connection: Connection, account_id: UUID, action: str, family_id: UUID, came: From) -> None:
+    await audit.add(
+        connection,
+        actor=f"account:{account_id}",
+        action=action,
+        subject=f"session:{family_id}",
+        employee_id=None,
+        before=None,
+        after=None,
+        address=came.address,
+        request_id=structlog.contextvars.get_contextvars().get("request_id"),
+    )
 
 
 def _session(standing: Standing) -> Session:

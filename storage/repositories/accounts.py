@@ -1,22 +1,19 @@
-"""Accounts and their sessions (families of refresh tokens). Times are PostgreSQL's, so that all hubs agree."""
+"""Accounts: who may sign in, as what, and how far they see."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
 from uuid import UUID
 
 from protocol.values import Role
 from storage.postgres import Connection
 
-EndReason = Literal["signed_out", "reused", "revoked"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """Who may sign in. `totp_secret` is encrypted; null in `site_ids` or `department_ids` means all."""
+    """Who may sign in. One-time secrets are encrypted; null in `site_ids` or `department_ids` means all."""
 
     account_id: UUID
     username: str
@@ -26,31 +23,36 @@ class Account:
     department_ids: list[UUID] | None = None
     employee_id: UUID | None = None
     totp_secret: bytes | None = field(default=None, repr=False)
+    totp_pending: bytes | None = field(default=None, repr=False)
     disabled_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What a live session's account may do at this moment."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedAccount:
+    """An account as lists show it; `position` is its place in them."""
 
-    family_id: UUID
     account_id: UUID
+    username: str
     role: Role
     site_ids: list[UUID] | None
     department_ids: list[UUID] | None
     employee_id: UUID | None
+    totp: bool
+    created_at: datetime
+    disabled_at: datetime | None
+    position: str
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
-    """A family of refresh tokens, locked; `is_live` unless it ended, expired, or its account was disabled."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """Which accounts a caller may see: those that reach no further than its scope, and its own.
 
-    family_id: UUID
-    account_id: UUID
-    generation: int
-    rotated_seconds_ago: float
-    expires_at: datetime
-    is_live: bool
+    An employee's account reaches its own record, and so is within the scope that has this person.
+    """
+
+    site_ids: list[UUID] | None
+    department_ids: list[UUID] | None
+    account_id: UUID | None
 
 
 ADD_ACCOUNT = """
@@ -76,16 +78,136 @@ async def add_account(connection: Connection, account: Account) -> None:
     )
 
 
-FIND_ACCOUNT = """
-SELECT account_id, username, role, password_hash, site_ids, department_ids, employee_id, totp_secret, disabled_at
+_COLUMNS = """account_id, username, role, password_hash, site_ids, department_ids, employee_id, totp_secret,
+       totp_pending, disabled_at"""
+
+FIND_ACCOUNT = f"""
+SELECT {_COLUMNS}
 FROM accounts WHERE lower(username) = lower($1)
-"""
+"""  # noqa: S608 - a constant of this file
 
 
 async def find_account(connection: Connection, username: str) -> Account | None:
     """The account of a username in any case, disabled ones too."""
     row = await connection.fetchrow(FIND_ACCOUNT, username)
     return None if row is None else Account(**{**row, "role": Role(row["role"])})
+
+
+GET_ACCOUNT = f"""
+SELECT {_COLUMNS}
+FROM accounts WHERE account_id = $1
+"""  # noqa: S608 - a constant of this file
+
+
+async def get_account(connection: Connection, account_id: UUID) -> Account | None:
+    row = await connection.fetchrow(GET_ACCOUNT, account_id)
+    return None if row is None else Account(**{**row, "role": Role(row["role"])})
+
+
+LOCK_ACCOUNT = f"""
+SELECT {_COLUMNS}
+FROM accounts WHERE account_id = $1 FOR NO KEY UPDATE
+"""  # noqa: S608 - a constant of this file
+
+
+async def lock_account(connection: Connection, account_id: UUID) -> Account | None:
+    """Lock one account until the transaction ends."""
+    row = await connection.fetchrow(LOCK_ACCOUNT, account_id)
+    return None if row is None else Account(**{**row, "role": Role(row["role"])})
+
+
+# Weaker than FOR UPDATE on purpose: whoever acts holds a share of their own account's key by `request_keys`, and two
+# administrators who act on each other would wait for each other.
+LOCK_ACCOUNTS = f"""
+SELECT {_COLUMNS}
+FROM accounts
+WHERE account_id = $1
+   OR (role = 'admin' AND site_ids IS NULL AND department_ids IS NULL AND disabled_at IS NULL)
+ORDER BY account_id FOR NO KEY UPDATE
+"""  # noqa: S608 - a constant of this file
+
+
+async def lock_accounts(connection: Connection, account_id: UUID) -> dict[UUID, Account]:
+    """Lock an account and every enabled administrator who sees everything, in the order of their ids.
+
+    So that of two who take each other's rights at once, the second finds themself the last one.
+    """
+    rows = await connection.fetch(LOCK_ACCOUNTS, account_id)
+    return {row["account_id"]: Account(**{**row, "role": Role(row["role"])}) for row in rows}
+
+
+_SEEN = """
+    (a.account_id = $3
+     OR ((a.role = 'employee' OR $1::uuid[] IS NULL OR a.site_ids <@ $1)
+         AND (a.role = 'employee' OR $2::uuid[] IS NULL OR a.department_ids <@ $2)
+         AND (a.employee_id IS NULL
+              OR ($1 IS NULL OR e.site_id = ANY ($1)) AND ($2 IS NULL OR e.department_id = ANY ($2)))))
+"""
+
+IS_SEEN = f"""
+SELECT EXISTS (
+    SELECT FROM accounts a LEFT JOIN employees e USING (employee_id)
+    WHERE a.account_id = $4 AND {_SEEN})
+"""  # noqa: S608 - constants of this file
+
+
+async def is_seen(connection: Connection, account_id: UUID, by: Seen) -> bool:
+    """Whether a caller may see this account; false too where there is none."""
+    return bool(await connection.fetchval(IS_SEEN, by.site_ids, by.department_ids, by.account_id, account_id))
+
+
+LIST_ACCOUNTS = f"""
+SELECT a.account_id, a.username, a.role, a.site_ids, a.department_ids, a.employee_id,
+       a.totp_secret IS NOT NULL AS totp, a.created_at, a.disabled_at, lower(a.username) AS position
+FROM accounts a LEFT JOIN employees e USING (employee_id)
+WHERE {_SEEN}
+  AND ($4::text IS NULL OR strpos(lower(a.username), lower($4)) > 0)
+  AND ($5::text IS NULL OR a.role = $5)
+  AND ($6::text IS NULL OR lower(a.username) > $6)
+ORDER BY lower(a.username) LIMIT $7
+"""  # noqa: S608 - constants of this file
+
+
+async def list_accounts(
+    connection: Connection, by: Seen, *, query: str | None, role: str | None, after: str | None, limit: int
+) -> list[ListedAccount]:
+    """Accounts that a caller may see, by username in lower case."""
+    rows = await connection.fetch(
+        LIST_ACCOUNTS, by.site_ids, by.department_ids, by.account_id, query, role, after, limit
+    )
+    return [ListedAccount(**{**row, "role": Role(row["role"])}) for row in rows]
+
+
+UPDATE_ACCOUNT = """
+UPDATE accounts SET role = $2, site_ids = $3, department_ids = $4, employee_id = $5, totp_secret = $6,
+                    totp_pending = $7, password_hash = $8,
+                    password_set_at = CASE WHEN password_hash = $8 THEN password_set_at ELSE clock_timestamp() END
+WHERE account_id = $1
+"""
+
+
+async def update_account(connection: Connection, account: Account) -> None:
+    """Write what may change of an account but whether it is disabled; it was locked by whoever read it."""
+    await connection.execute(
+        UPDATE_ACCOUNT,
+        account.account_id,
+        account.role,
+        account.site_ids,
+        account.department_ids,
+        account.employee_id,
+        account.totp_secret,
+        account.totp_pending,
+        account.password_hash,
+    )
+
+
+SET_DISABLED = """
+UPDATE accounts SET disabled_at = CASE WHEN $2 THEN clock_timestamp() END WHERE account_id = $1
+"""
+
+
+async def set_disabled(connection: Connection, account_id: UUID, *, disabled: bool) -> None:
+    await connection.execute(SET_DISABLED, account_id, disabled)
 
 
 USE_TOTP_STEP = """
@@ -99,83 +221,30 @@ async def use_totp_step(connection: Connection, account_id: UUID, step: int) -> 
     return await connection.fetchval(USE_TOTP_STEP, account_id, step) is not None
 
 
-BEGIN_FAMILY = """
-INSERT INTO refresh_families (family_id, account_id, expires_at)
-SELECT $1, account_id, clock_timestamp() + make_interval(days => $3)
-FROM accounts WHERE account_id = $2 AND disabled_at IS NULL
-RETURNING expires_at
+COUNT_PLACES = """
+SELECT (SELECT count(*) FROM sites WHERE site_id = ANY ($1::uuid[]))::int AS sites,
+       (SELECT count(*) FROM departments
+        WHERE department_id = ANY ($2::uuid[]) AND ($3::uuid[] IS NULL OR site_id = ANY ($3)))::int AS departments
 """
 
 
-async def begin_family(connection: Connection, family_id: UUID, account_id: UUID, *, days: int) -> datetime | None:
-    """A new family at generation 1; returns when it expires, or None where the account was disabled meanwhile."""
-    expires_at: datetime | None = await connection.fetchval(BEGIN_FAMILY, family_id, account_id, days)
-    return expires_at
+async def places_exist(
+    connection: Connection,
+    site_ids: Sequence[UUID],
+    department_ids: Sequence[UUID],
+    *,
+    within_sites: Collection[UUID] | None,
+) -> bool:
+    """Whether all of these sites and departments are there, each named once, the departments within these sites."""
+    within = None if within_sites is None else list(within_sites)
+    row = await connection.fetchrow(COUNT_PLACES, list(site_ids), list(department_ids), within)
+    return row is not None and (row["sites"], row["departments"]) == (len(site_ids), len(department_ids))
 
 
-LOCK_FAMILY = """
-SELECT f.family_id, f.account_id, f.generation,
-       extract(epoch FROM clock_timestamp() - f.rotated_at)::float8 AS rotated_seconds_ago, f.expires_at,
-       f.ended_at IS NULL AND f.expires_at > clock_timestamp() AND a.disabled_at IS NULL AS is_live
-FROM refresh_families f JOIN accounts a USING (account_id)
-WHERE f.family_id = $1 FOR UPDATE OF f
-"""
+PLACE_OF_EMPLOYEE = "SELECT site_id, department_id FROM employees WHERE employee_id = $1"
 
 
-async def lock_family(connection: Connection, family_id: UUID) -> Family | None:
-    """Lock a family until the transaction ends, so that its tokens are judged one after the other."""
-    row = await connection.fetchrow(LOCK_FAMILY, family_id)
-    return None if row is None else Family(**row)
-
-
-ROTATE_FAMILY = "UPDATE refresh_families SET generation = $2, rotated_at = clock_timestamp() WHERE family_id = $1"
-
-
-async def rotate_family(connection: Connection, family_id: UUID, generation: int) -> None:
-    """Make `generation` the good one of a locked family."""
-    await connection.execute(ROTATE_FAMILY, family_id, generation)
-
-
-END_FAMILY = """
-UPDATE refresh_families SET ended_at = clock_timestamp(), end_reason = $2
-WHERE family_id = $1 AND ended_at IS NULL
-RETURNING account_id
-"""
-
-
-async def end_family(connection: Connection, family_id: UUID, reason: EndReason) -> UUID | None:
-    """End a session; returns its account, or None when it had ended or never was."""
-    account_id: UUID | None = await connection.fetchval(END_FAMILY, family_id, reason)
-    return account_id
-
-
-STANDINGS = """
-SELECT f.family_id, a.account_id, a.role, a.site_ids, a.department_ids, a.employee_id
-FROM refresh_families f JOIN accounts a USING (account_id)
-WHERE f.family_id = ANY ($1::uuid[]) AND f.ended_at IS NULL AND f.expires_at > clock_timestamp()
-  AND a.disabled_at IS NULL
-"""
-
-
-async def standings(connection: Connection, family_ids: Sequence[UUID]) -> dict[UUID, Standing]:
-    """Those of the sessions that are live, with what their accounts may do now."""
-    rows = await connection.fetch(STANDINGS, list(family_ids))
-    return {row["family_id"]: Standing(**{**row, "role": Role(row["role"])}) for row in rows}
-
-
-FORGET_FAMILIES = "DELETE FROM refresh_families WHERE expires_at < clock_timestamp() - make_interval(days => $1)"
-
-
-async def forget_families(connection: Connection, expired_days_ago: int) -> None:
-    """Delete sessions that expired that long ago; the audit keeps what they did."""
-    await connection.execute(FORGET_FAMILIES, expired_days_ago)
-
-
-ADD_AUDIT = "INSERT INTO audit (actor, action, subject, request_id) VALUES ($1, $2, $3, $4)"
-
-
-async def add_audit(
-    connection: Connection, *, account_id: UUID, action: str, family_id: UUID, request_id: str | None
-) -> None:
-    """Write into the audit what became of a session, in the transaction that does it."""
-    await connection.execute(ADD_AUDIT, f"account:{account_id}", action, f"session:{family_id}", request_id)
+async def place_of_employee(connection: Connection, employee_id: UUID) -> tuple[UUID, UUID] | None:
+    """A person's home site and department."""
+    row = await connection.fetchrow(PLACE_OF_EMPLOYEE, employee_id)
+    return None if row is None else (row["site_id"], row["department_id"])

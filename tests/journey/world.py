@@ -138,6 +138,9 @@ class HubProcess(Process):
             acts=as_any(None),
             pairing=as_any(None),
             fleet=as_any(None),
+            account_admin=as_any(None),
+            own_account=as_any(None),
+            sessions=as_any(None),
         )
         self._connections = Connections(self.context)
         self.start(self._begin())

@@ -16,7 +16,7 @@ def statements() -> list[tuple[str, str]]:
         (f"{module.name}.{name}", text)
         for module in pkgutil.iter_modules(storage.repositories.__path__)
         for name, text in vars(importlib.import_module(f"storage.repositories.{module.name}")).items()
-        if name.isupper() and isinstance(text, str)
+        if name.isupper() and isinstance(text, str) and not name.startswith("_")  # a fragment of several
     ]
 
 

@@ -16,8 +16,9 @@ from protocol.values import Role
 from server import keys
 from server.api.http import MIDDLEWARES, setup_http
 from server.secrets.local import open_key_file
-from server.services.accounts import Accounts, totp_binding
+from server.services.accounts import Accounts
 from server.services.hashing import SlowHashes
+from server.services.second_factor import SecondFactor, totp_binding
 from server.services.tokens import AccessTokens
 from server.settings import Settings, read_settings
 from server.telemetry.health import Health
@@ -86,6 +87,7 @@ async def client(
         hashes,
         AccessTokens(secrets, issuer=settings.token_issuer),
         metrics,
+        second_factor=SecondFactor(secrets, lambda: datetime.now(UTC), issuer="Test", required_of=()),
         clock=lambda: datetime.now(UTC),
         access_token_minutes=settings.access_token_minutes,
         refresh_token_days=settings.refresh_token_days,
