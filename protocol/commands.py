@@ -99,6 +99,10 @@ class TimeSync(Command, tag="time.sync", kw_only=True, frozen=True):
     boot_id: Id
     monotonic_ms: Milliseconds
 
+    def __post_init__(self) -> None:
+        if isinstance(self.t0, str):
+            check_time("t0", self.t0)
+
 
 class DeviceReport(Command, tag="device.report", kw_only=True, frozen=True):
     """A kiosk's state of mind, every 30 s: how many punches wait, and since when."""

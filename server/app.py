@@ -176,7 +176,12 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[HubContext,
     stack.push_async_callback(bell.stop)
     ingest = Ingest(
         Attendance(
-            database, secrets, directory, _rules(settings), unknown_badge_minutes=settings.unknown_badge_minutes
+            database,
+            secrets,
+            directory,
+            _rules(settings),
+            unknown_badge_minutes=settings.unknown_badge_minutes,
+            fork_quiet_minutes=settings.fork_quiet_minutes,
         ),
         Preparation(secrets, badge_pattern=settings.badge_pattern, number_pattern=settings.number_pattern),
         PinCheck(

@@ -100,6 +100,9 @@ class Settings:
     pin_attempts_of_site: Annotated[int, Means("wrong PINs at all terminals of a site", 5, 1_000_000)] = 1_000
     pin_window_minutes: Annotated[int, Means("length of that window", 1, 1_440)] = 15
     unknown_badge_minutes: Annotated[int, Means("an unknown badge is kept, encrypted, for an admin", 1, 1_440)] = 15
+    fork_quiet_minutes: Annotated[
+        int, Means("without a sign of a copied terminal, before the next one is audited", 0, 10_080)
+    ] = 60
     ingest_queue_max: Annotated[int, Means("punches that wait for a writer; beyond: overloaded", 16, 1_000_000)] = 8_192
     overloaded_retry_ms: Annotated[
         int, Means("until an overloaded hub is asked again, up to twice that", 1, 30_000)

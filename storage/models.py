@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
@@ -47,7 +48,10 @@ class Employee:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A terminal; `revoked_at` is also when a retired one was lost."""
+    """A terminal; `revoked_at` is also when a retired one was lost.
+
+    `former_keys`: what it signed by them and kept is still good, the latest first.
+    """
 
     device_id: UUID
     site_id: UUID
@@ -56,11 +60,26 @@ class Device:
     status: DeviceStatus
     revoked_at: datetime | None
     log_id: UUID | None
+    former_keys: tuple[bytes, ...] = ()
+
+
+class ForkSign(StrEnum):
+    """What tells that two terminals may be at work with one key: a copied folder, a stolen key."""
+
+    FORKED = "forked"
+    """A punch doesn't follow the one before it."""
+    CONFLICT = "conflict"
+    """Other bytes came for a place that was taken."""
+    OLDER_JOURNAL = "older_journal"
+    """A journal goes on although its terminal has begun another."""
 
 
 @dataclass(slots=True)
 class Journal:
-    """Head of a device's journal, locked, with what its device is at that moment."""
+    """Head of a device's journal, locked, with what its device is at that moment.
+
+    `begun_last` is the device's journal that was begun last, null before the first punch of any.
+    """
 
     device_id: UUID
     log_id: UUID
@@ -69,6 +88,7 @@ class Journal:
     site_id: UUID
     status: DeviceStatus
     revoked_at: datetime | None
+    begun_last: UUID | None = None
 
 
 class BadgeHolder(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ from protocol.codec import encode
 from protocol.commands import DeviceReport, PunchRecord, TimeSync
 from protocol.errors import ErrorCode
 from protocol.replies import DeviceReportResult, PunchedEmployee, PunchOutcome, TimeSyncResult
-from protocol.values import DeviceStatus, Outcome, format_time
+from protocol.values import DeviceStatus, Outcome, format_time, parse_time
 from server.errors import Refused
 from server.hub.caller import Kiosk
 from server.hub.connection import Connection
@@ -34,6 +34,7 @@ async def record(connection: Connection, command: PunchRecord) -> None:
         device_id=kiosk.device_id,
         site_id=kiosk.state.site_id,
         public_key=kiosk.public_key,
+        former_keys=kiosk.former_keys,
         received_at=context.clock(),
         respond=_responder(connection, command.id),
     )
@@ -77,7 +78,13 @@ async def sync(connection: Connection, command: TimeSync) -> TimeSyncResult:
     """Tell the hub's time, and keep what it says of the terminal's boot."""
     context = connection.context
     received_at = context.clock()
-    await context.kiosks.synced(_kiosk(connection).device_id, command.boot_id, received_at, command.monotonic_ms)
+    await context.kiosks.synced(
+        _kiosk(connection).device_id,
+        command.boot_id,
+        hub_time=received_at,
+        monotonic_ms=command.monotonic_ms,
+        device_time=parse_time(command.t0) if isinstance(command.t0, str) else None,
+    )
     return TimeSyncResult(re=command.id, t0=command.t0, t1=format_time(received_at), t2=format_time(context.clock()))
 
 

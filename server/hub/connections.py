@@ -137,7 +137,10 @@ class Connections:
                 kiosks.setdefault(caller.device_id, []).append((connection, caller))
         for device in await self._context.kiosks.find_all(list(kiosks)) if kiosks else []:
             for connection, kiosk in kiosks[device.device_id]:
-                if self._context.kiosks.is_news(device, kiosk.state):
+                if kiosk.public_key != device.public_key:
+                    # Signed in by a key that it has changed since, on another connection: let it show the new one.
+                    connection.end(CloseCode.RESYNC)
+                elif self._context.kiosks.is_news(device, kiosk.state):
                     connection.follow_device(await self._context.kiosks.state(device))
                     await self._context.kiosks.welcomed(device.device_id)
 

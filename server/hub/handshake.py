@@ -90,7 +90,7 @@ async def _kiosk(context: HubContext, token: str, nonce: str) -> Kiosk:
     if device.status is not DeviceStatus.REVOKED:
         await context.kiosks.welcomed(device.device_id)
     state = await context.kiosks.state(device)
-    return Kiosk(device.device_id, device.public_key, state)
+    return Kiosk(device.device_id, device.public_key, state, former_keys=device.former_keys)
 
 
 def welcome(context: HubContext, caller: Caller, *, re: int, connection_id: UUID) -> replies.Welcome:

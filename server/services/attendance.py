@@ -7,7 +7,7 @@ batch must know before it can lock (whose badge, which boards) is read first and
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 from uuid import UUID
@@ -21,9 +21,19 @@ from server.services.directory import Directory
 from server.services.pins import PinResult, PinVerdict
 from server.services.preparation import OpenedBadge, OpenedNumber, Unreadable, badge_place
 from storage.errors import StorageConflict
-from storage.models import BadgeHolder, BootClock, Counted, Journal, JournalKey, PersonAtWork, SiteChanges, StoredPunch
+from storage.models import (
+    BadgeHolder,
+    BootClock,
+    Counted,
+    ForkSign,
+    Journal,
+    JournalKey,
+    PersonAtWork,
+    SiteChanges,
+    StoredPunch,
+)
 from storage.postgres import Connection, Database
-from storage.repositories import people, presence, punches
+from storage.repositories import devices, people, presence, punches
 
 _RELOCKS: Final = 5
 _KNOWN_JOURNALS_MAX: Final = 100_000
@@ -40,10 +50,11 @@ class _LockMore(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """Answers in the order of the submissions, and what changed on the boards."""
+    """Answers in the order of the submissions, what changed on the boards, and which devices may have a copy."""
 
     answers: list[Answer]
     changes: list[SiteChanges]
+    forks: Mapping[UUID, ForkSign] = field(default_factory=dict)
 
 
 class Attendance:
@@ -55,11 +66,13 @@ class Attendance:
         rules: PunchRules,
         *,
         unknown_badge_minutes: int,
+        fork_quiet_minutes: int = 60,
     ) -> None:
         self._database = database
         self._secrets = secrets
         self._directory = directory
         self._rules = rules
+        self._fork_quiet_minutes = fork_quiet_minutes
         self._unknown_badge_life = timedelta(minutes=unknown_badge_minutes)
         self._known_journals: set[JournalKey] = set()
 
@@ -131,7 +144,7 @@ class Attendance:
             for site_id, appended in judged.changes.items()
             if epoch is not None
         ]
-        return Recorded(judged.answers, changes)
+        return Recorded(judged.answers, changes, judged.forks)
 
     async def _resolve(
         self, connection: Connection, submissions: Sequence[Submission]
@@ -205,6 +218,8 @@ class Attendance:
             await punches.keep_unknown_badges(connection, rows, seen_at=now, expires_at=until)
         if judged.conflicts:
             await punches.audit_conflicts(connection, judged.conflicts)
+        if judged.forks:
+            await devices.mark_forked(connection, judged.forks, now, quiet_minutes=self._fork_quiet_minutes)
 
 
 def _moment(submission: Submission, boots: Mapping[tuple[UUID, UUID], BootClock]) -> datetime | None:

@@ -33,6 +33,7 @@ from server.services.preparation import OpenedBadge, Prepared
 from storage.models import (
     Change,
     Counted,
+    ForkSign,
     Journal,
     JournalKey,
     PersonAtWork,
@@ -96,6 +97,7 @@ class Judged:
     sealed: list[tuple[PunchKey, str, bytes]] = field(default_factory=list)
     unknown_badges: list[tuple[UUID, UUID, str]] = field(default_factory=list)
     conflicts: list[tuple[PunchKey, UUID]] = field(default_factory=list)
+    forks: dict[UUID, ForkSign] = field(default_factory=dict)
 
 
 class Bench:
@@ -144,6 +146,7 @@ class Bench:
             return _out_of_order(journal)
         if stored.digest != prepared.digest:
             self.judged.conflicts.append((prepared.key, prepared.punch.punch_id))
+            self.judged.forks[journal.device_id] = ForkSign.CONFLICT
             return Refused(ErrorCode.CONFLICT, "other bytes for a place that is taken")
         return Settled(stored, duplicate=True, worked_minutes=self._worked(stored))
 
@@ -159,6 +162,10 @@ class Bench:
             identity=resolved.identity,
         )
         stored = self._store(resolved, journal, verdict)
+        if place is Place.FORKED:
+            self.judged.forks[journal.device_id] = ForkSign.FORKED
+        elif self._is_older(journal):
+            self.judged.forks.setdefault(journal.device_id, ForkSign.OLDER_JOURNAL)
         self._advance(journal, prepared)
         self._facts.recorded[stored.key] = stored
         self.judged.punches.append(stored)
@@ -166,6 +173,11 @@ class Bench:
             self._count(stored)
         self._keep_beside(prepared, stored)
         return Settled(stored, duplicate=False, worked_minutes=self._worked(stored))
+
+    def _is_older(self, journal: Journal) -> bool:
+        """Whether a journal goes on though another was begun after it: a lone terminal never goes back."""
+        begun_now = self.judged.begun.get(journal.device_id) == journal.log_id
+        return journal.last_seq > 0 and not begun_now and journal.begun_last not in (None, journal.log_id)
 
     def _store(self, resolved: Resolved, journal: Journal, verdict: Verdict) -> StoredPunch:
         prepared, punch = resolved.prepared, resolved.prepared.punch

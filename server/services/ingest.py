@@ -52,7 +52,7 @@ class BoardBell(Protocol):
 @dataclass(slots=True, eq=False)
 class _Waiting:
     device_id: UUID
-    public_key: bytes
+    keys: tuple[bytes, ...]
     record: PunchRecord
     received_at: datetime
     respond: Respond
@@ -149,6 +149,7 @@ class Ingest:
         public_key: bytes,
         received_at: datetime,
         respond: Respond,
+        former_keys: tuple[bytes, ...] = (),
     ) -> None:
         """Queue a punch; `respond` is called once, after commit or with why not. Raises Refused(overloaded)."""
         if self.depth >= self._queue_max:
@@ -156,7 +157,7 @@ class Ingest:
             wait_ms = round(self._overloaded_retry_ms * random.uniform(1, 2))  # noqa: S311 - jitter
             raise Refused(ErrorCode.OVERLOADED, "ingest queue", retry_after_ms=wait_ms)
         shard = self._shards[site_id.int % len(self._shards)]
-        waiting = _Waiting(device_id, public_key, record, received_at, respond, shard)
+        waiting = _Waiting(device_id, (public_key, *former_keys), record, received_at, respond, shard)
         shard.lines.setdefault(device_id, deque()).append(waiting)
         self._unprepared.append(waiting)
         self._unprepared_wake.set()
@@ -191,7 +192,7 @@ class Ingest:
         checked: list[tuple[_Waiting, Checked]] = []
         for waiting in some:
             try:
-                found = self._preparation.check(waiting.record, waiting.device_id, waiting.public_key)
+                found = self._preparation.check(waiting.record, waiting.device_id, *waiting.keys)
                 checked.append((waiting, found))
             except Exception as error:  # noqa: BLE001 - one punch's fault, whatever it is, is that punch's answer
                 waiting.result = error
@@ -267,6 +268,9 @@ class Ingest:
                     raise
             else:
                 self._metrics.committed(punches=len(submissions), seconds=time.perf_counter() - began)
+                for device_id, sign in recorded.forks.items():
+                    self._metrics.device_forked(sign)
+                    _log.warning("two terminals may be at work with one key", device_id=device_id, reason=sign)
                 if recorded.changes:
                     self._bell.ring(recorded.changes)
                 return list(recorded.answers)

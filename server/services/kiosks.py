@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from protocol.replies import DeviceState
@@ -69,7 +69,17 @@ class Kiosks:
                 version=version,
             )
 
-    async def synced(self, device_id: UUID, boot_id: UUID, hub_time: datetime, monotonic_ms: int) -> None:
-        """Keep what a `time.sync` measured."""
+    async def synced(
+        self, device_id: UUID, boot_id: UUID, *, hub_time: datetime, monotonic_ms: int, device_time: datetime | None
+    ) -> None:
+        """Keep what a `time.sync` measured; `device_time` is the terminal's wall clock, right or wrong."""
+        offset_ms = None if device_time is None else round((device_time - hub_time) / timedelta(milliseconds=1))
         async with self._database.connection() as connection:
-            await devices.keep_boot_clock(connection, device_id, boot_id, hub_time, monotonic_ms)
+            await devices.keep_boot_clock(
+                connection,
+                device_id,
+                boot_id,
+                hub_time=hub_time,
+                monotonic_ms=monotonic_ms,
+                clock_offset_ms=offset_ms,
+            )

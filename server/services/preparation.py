@@ -87,8 +87,8 @@ class Preparation:
         self._badge_pattern = badge_pattern
         self._number_pattern = number_pattern
 
-    def check(self, record: PunchRecord, device_id: UUID, public_key: bytes) -> Checked:
-        """Check a device's punch by its raw Ed25519 key; `open` comes next.
+    def check(self, record: PunchRecord, device_id: UUID, public_key: bytes, *former_keys: bytes) -> Checked:
+        """Check a device's punch by its raw Ed25519 key, else by one that it had when it signed; `open` comes next.
 
         Raises Invalid for what is not well-formed or not rightly signed, Refused(forbidden) for a foreign device.
         Many punches are best all checked, then all opened: two libraries' code by turns costs a sixth more.
@@ -98,7 +98,7 @@ class Preparation:
             raise Refused(ErrorCode.FORBIDDEN, "another device's punch")
         signed = signed_bytes(record.punch)
         signature = _bytes("signature", record.signature)
-        if not is_signature(signature, signed, public_key):
+        if not any(is_signature(signature, signed, key) for key in (public_key, *former_keys)):
             raise Invalid("signature", "is not this device's over `punch`")
         sealed = _bytes("sealed", record.sealed)
         if sealed_digest(sealed) != punch.sealed_sha256:

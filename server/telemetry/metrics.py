@@ -13,6 +13,7 @@ from prometheus_client.process_collector import ProcessCollector
 from protocol.errors import CloseCode, ErrorCode
 from protocol.values import Outcome, Reason, Role
 from storage.live_channel import Loss
+from storage.models import ForkSign
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _COMMIT_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -72,6 +73,9 @@ class Metrics:
         self._journal_conflicts = Counter(
             "hub_journal_conflicts", "A known place in a journal came with other bytes", registry=self.registry
         )
+        self._forks = Counter(
+            "hub_device_forks", "Signs that two terminals are at work with one key", ["sign"], registry=self.registry
+        )
         self._errors = Counter(
             "hub_command_errors", "Commands answered with an error", ["code"], registry=self.registry
         )
@@ -109,6 +113,8 @@ class Metrics:
             self._connections.labels(role)
         for code in ErrorCode:
             self._errors.labels(code)
+        for sign in ForkSign:
+            self._forks.labels(sign)
         for kind in Healed:
             self._healed.labels(kind)
         for cause in Loss:
@@ -130,6 +136,9 @@ class Metrics:
 
     def journal_conflict(self) -> None:
         self._journal_conflicts.inc()
+
+    def device_forked(self, sign: ForkSign) -> None:
+        self._forks.labels(sign).inc()
 
     def command_error(self, code: ErrorCode) -> None:
         self._errors.labels(code).inc()

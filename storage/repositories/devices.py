@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import asyncpg
 
 from protocol.values import DeviceStatus
-from storage.models import Device, DeviceReport, Journal
+from storage.models import Device, DeviceReport, ForkSign, Journal
 from storage.postgres import Connection
 
-FIND_DEVICE = """
-SELECT device_id, site_id, name, public_key, status, revoked_at, log_id FROM devices WHERE device_id = $1
+# The latest former keys are enough: one that changes its key all day makes the check of a signature no dearer.
+_DEVICES: Final = """
+SELECT d.device_id, d.site_id, d.name, d.public_key, d.status, d.revoked_at, d.log_id,
+       ARRAY(SELECT f.public_key FROM device_former_keys f WHERE f.device_id = d.device_id
+             ORDER BY f.replaced_at DESC LIMIT 8) AS former_keys
+FROM devices d
 """
+FIND_DEVICE = f"{_DEVICES} WHERE d.device_id = $1"
 
 
 async def find_device(connection: Connection, device_id: UUID) -> Device | None:
@@ -22,9 +28,7 @@ async def find_device(connection: Connection, device_id: UUID) -> Device | None:
     return None if row is None else _device(row)
 
 
-FIND_DEVICES = """
-SELECT device_id, site_id, name, public_key, status, revoked_at, log_id FROM devices WHERE device_id = ANY ($1::uuid[])
-"""
+FIND_DEVICES = f"{_DEVICES} WHERE d.device_id = ANY ($1::uuid[])"
 
 
 async def find_devices(connection: Connection, device_ids: Sequence[UUID]) -> list[Device]:
@@ -103,8 +107,10 @@ SET heard_at = excluded.heard_at, outbox_depth = excluded.outbox_depth, oldest_u
 
 KEEP_BOOT_CLOCK = """
 WITH heard AS (
-    INSERT INTO device_reports (device_id, heard_at) VALUES ($1, clock_timestamp())
-    ON CONFLICT (device_id) DO UPDATE SET heard_at = excluded.heard_at
+    INSERT INTO device_reports (device_id, heard_at, clock_offset_ms) VALUES ($1, clock_timestamp(), $5)
+    ON CONFLICT (device_id) DO UPDATE
+    SET heard_at = excluded.heard_at,
+        clock_offset_ms = coalesce(excluded.clock_offset_ms, device_reports.clock_offset_ms)
 )
 INSERT INTO device_boots (device_id, boot_id, hub_time, monotonic_ms) VALUES ($1, $2, $3, $4)
 ON CONFLICT (device_id, boot_id) DO UPDATE SET hub_time = excluded.hub_time, monotonic_ms = excluded.monotonic_ms
@@ -112,10 +118,39 @@ ON CONFLICT (device_id, boot_id) DO UPDATE SET hub_time = excluded.hub_time, mon
 
 
 async def keep_boot_clock(
-    connection: Connection, device_id: UUID, boot_id: UUID, hub_time: datetime, monotonic_ms: int
+    connection: Connection,
+    device_id: UUID,
+    boot_id: UUID,
+    *,
+    hub_time: datetime,
+    monotonic_ms: int,
+    clock_offset_ms: int | None = None,
 ) -> None:
-    """What a `time.sync` measured, the latest of a boot: clocks drift, so the newest dates best."""
-    await connection.execute(KEEP_BOOT_CLOCK, device_id, boot_id, hub_time, monotonic_ms)
+    """What a `time.sync` measured, the latest of a boot: clocks drift, so the newest dates best.
+
+    `clock_offset_ms` is the terminal's wall clock less the hub's, where it told its own.
+    """
+    await connection.execute(KEEP_BOOT_CLOCK, device_id, boot_id, hub_time, monotonic_ms, clock_offset_ms)
+
+
+MARK_FORKED = """
+WITH seen AS (
+    SELECT device_id, forked_at FROM devices WHERE device_id = ANY ($1::uuid[]) ORDER BY device_id FOR UPDATE
+), marked AS (
+    UPDATE devices d SET forked_at = $3 FROM seen WHERE d.device_id = seen.device_id
+)
+INSERT INTO audit (actor, action, subject, after)
+SELECT 'hub', 'device.forked', device_id::text, jsonb_build_object('sign', sign)
+FROM seen JOIN unnest($1::uuid[], $2::text[]) AS signs (device_id, sign) USING (device_id)
+WHERE forked_at IS NULL OR forked_at < $3 - make_interval(mins => $4)
+"""
+
+
+async def mark_forked(
+    connection: Connection, forks: Mapping[UUID, ForkSign], at: datetime, *, quiet_minutes: int
+) -> None:
+    """Terminals of which a copy may be at work; audited where nothing was for `quiet_minutes`."""
+    await connection.execute(MARK_FORKED, list(forks.keys()), list(forks.values()), at, quiet_minutes)
 
 
 REPORTS = """
@@ -143,4 +178,5 @@ def _device(row: asyncpg.Record) -> Device:
         DeviceStatus(row["status"]),
         row["revoked_at"],
         row["log_id"],
+        tuple(row["former_keys"]),
     )

@@ -26,7 +26,7 @@ async def open_journals(connection: Connection, keys: Sequence[JournalKey]) -> N
 
 
 LOCK_JOURNALS = """
-SELECT j.device_id, j.log_id, j.last_seq, j.last_digest, d.site_id, d.status, d.revoked_at
+SELECT j.device_id, j.log_id, j.last_seq, j.last_digest, d.site_id, d.status, d.revoked_at, d.log_id AS begun_last
 FROM device_journals j JOIN devices d USING (device_id)
 WHERE (j.device_id, j.log_id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))
 ORDER BY j.device_id, j.log_id
@@ -46,6 +46,7 @@ async def lock_journals(connection: Connection, keys: Sequence[JournalKey]) -> d
             row["site_id"],
             DeviceStatus(row["status"]),
             row["revoked_at"],
+            row["begun_last"],
         )
         for row in rows
     }

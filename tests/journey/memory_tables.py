@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -116,6 +116,7 @@ def _journal(tables: Tables, key: JournalKey) -> Row:
         site_id=device["site_id"],
         status=device["status"],
         revoked_at=device["revoked_at"],
+        begun_last=device["log_id"],
     )
 
 
@@ -295,7 +296,7 @@ def _employees(tables: Tables) -> list[Row]:
 
 
 def _find_devices(tables: Tables, device_ids: Sequence[UUID]) -> list[Row]:
-    return [tables.devices[one] for one in device_ids if one in tables.devices]
+    return [tables.devices[one].changed(former_keys=[]) for one in device_ids if one in tables.devices]
 
 
 def _find_journal(tables: Tables, device_id: UUID, log_id: UUID) -> list[Row]:
@@ -322,9 +323,23 @@ def _keep_blind_report(tables: Tables, device_id: UUID, depth: int, version: str
     _heard(tables, device_id, outbox_depth=depth, oldest_unsent_at=None, version=version)
 
 
-def _keep_boot_clock(tables: Tables, device_id: UUID, boot_id: UUID, hub_time: datetime, monotonic_ms: int) -> None:
+def _keep_boot_clock(tables: Tables, device_id: UUID, boot_id: UUID, *measured: Any) -> None:  # noqa: ANN401 - mixed
+    hub_time, monotonic_ms, _ = measured
     _heard(tables, device_id)
     tables.device_boots[device_id, boot_id] = Row(hub_time=hub_time, monotonic_ms=monotonic_ms)
+
+
+def _mark_forked(
+    tables: Tables, device_ids: Sequence[UUID], signs: Sequence[str], at: datetime, quiet_minutes: int
+) -> None:
+    for device_id, sign in zip(device_ids, signs, strict=True):
+        before = tables.devices[device_id].columns.get("forked_at")
+        tables.devices[device_id] = tables.devices[device_id].changed(forked_at=at)
+        if before is None or before < at - timedelta(minutes=quiet_minutes):
+            row = Row(
+                actor="hub", action="device.forked", subject=str(device_id), details={}, after={"sign": str(sign)}
+            )
+            tables.audit.append(row)
 
 
 # A company, as its owner writes it
@@ -408,4 +423,5 @@ WRITES: Final[Mapping[str, Callable[..., None]]] = {
     devices.KEEP_REPORT: _keep_report,
     devices.KEEP_BLIND_REPORT: _keep_blind_report,
     devices.KEEP_BOOT_CLOCK: _keep_boot_clock,
+    devices.MARK_FORKED: _mark_forked,
 }

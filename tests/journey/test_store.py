@@ -347,8 +347,8 @@ async def test_terminals_reports_and_boots_are_kept(books: Books) -> None:
         await devices.keep_report(connection, one, outbox_depth=3, oldest_unsent_at=TEN, version="7")
         await devices.keep_report(connection, two, outbox_depth=0, oldest_unsent_at=None, version="7")
         await devices.keep_report(connection, two, outbox_depth=2, oldest_unsent_at=None, version="8")
-        await devices.keep_boot_clock(connection, one, boot, TEN, 5)
-        await devices.keep_boot_clock(connection, one, boot, TEN + timedelta(seconds=1), 1_005)
+        await devices.keep_boot_clock(connection, one, boot, hub_time=TEN, monotonic_ms=5)
+        await devices.keep_boot_clock(connection, one, boot, hub_time=TEN + timedelta(seconds=1), monotonic_ms=1_005)
         clocks = await punches.boot_clocks(connection, [(one, boot), (two, boot)])
         found = await devices.find_devices(connection, [one, two, uuid4()])
     assert {key: (clock.hub_time, clock.monotonic_ms) for key, clock in clocks.items()} == {

@@ -77,7 +77,7 @@ async def test_other_bytes_for_a_place_that_is_taken_are_a_conflict_and_audited(
     await desk.record(record)
     (answer,) = await desk.record(resigned(desk.device, record, punch_id=str(forged_id), kind="out"))
     assert refusal(answer) == (ErrorCode.CONFLICT, None)
-    audit = await desk.owner.fetch("SELECT actor, action, subject, details FROM audit")
+    audit = await desk.owner.fetch("SELECT actor, action, subject, details FROM audit WHERE action = 'punch.conflict'")
     assert [tuple(row)[:3] for row in audit] == [(f"device:{desk.device.device_id}", "punch.conflict", str(forged_id))]
     assert msgspec.json.decode(audit[0]["details"]) == {"log_id": str(desk.device.log_id), "seq": 1}
     # The journal is as it was: the next honest punch fits.
@@ -251,7 +251,9 @@ async def test_a_pending_device_records_nothing(desk: Desk) -> None:
 
 async def test_any_hub_dates_a_punch_by_what_one_measured_of_its_boot(desk: Desk) -> None:
     async with desk.database.connection() as connection:
-        await keep_boot_clock(connection, desk.device.device_id, desk.device.boot_id, desk.now, 50_000)
+        await keep_boot_clock(
+            connection, desk.device.device_id, desk.device.boot_id, hub_time=desk.now, monotonic_ms=50_000
+        )
     punch = (await desk.settle(a_punch(desk.secrets, desk.device, badge_of(desk.ana), dated=False))).punch
     assert punch.occurred_at == desk.now + timedelta(seconds=10)
 

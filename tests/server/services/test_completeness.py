@@ -120,5 +120,7 @@ async def test_who_says_nothing_for_ninety_seconds_is_silent(watched: Watched) -
     watched.clock.ahead = timedelta(seconds=1)
     await watched.desk.owner.execute("UPDATE device_reports SET heard_at = heard_at - interval '5 minutes'")
     async with watched.desk.database.connection() as connection:
-        await devices.keep_boot_clock(connection, watched.one.device_id, uuid4(), datetime.now(UTC), 1)
+        await devices.keep_boot_clock(
+            connection, watched.one.device_id, uuid4(), hub_time=datetime.now(UTC), monotonic_ms=1
+        )
     assert [device.device_id for device in (await watched.now()).silent] == [watched.two.device_id]
