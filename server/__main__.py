@@ -1,4 +1,4 @@
-"""`attendance-hub`: serve | demo | migrate."""
+"""`attendance-hub`: serve | demo | migrate | create-admin."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import structlog
 import uvloop
 
 from server.app import running_hub
+from server.create_admin import MIGRATOR_DSN, CreateAdminOptions, NotCreated, create_admin
 from server.demo.company import CompanyError
 from server.demo.run import DemoError, DemoOptions, run_demo
 from server.own_servers import ServersError, own_servers, write_hub_environment
@@ -25,12 +26,12 @@ from storage.embedded import EmbeddedServerError
 from storage.errors import MigrationRefused, StorageError
 from storage.migrate import migrate
 
-_MIGRATOR_DSN: Final = "ATTENDANCE_MIGRATOR_DSN"
 _EXPECTED: Final = (
     CompanyError,
     DemoError,
     EmbeddedServerError,
     MigrationRefused,
+    NotCreated,
     SecretsUnavailable,
     ServersError,
     SettingsError,
@@ -89,9 +90,21 @@ def _parser() -> argparse.ArgumentParser:
     up_to_date = commands.add_parser(
         "migrate",
         help="bring the database up to date",
-        description=f"Bring the database up to date, as the migrator whose DSN is in {_MIGRATOR_DSN}.",
+        description=f"Bring the database up to date, as the migrator whose DSN is in {MIGRATOR_DSN}.",
     )
     up_to_date.set_defaults(run=_migrate)
+
+    first = commands.add_parser(
+        "create-admin",
+        help="make an administrator who sees everything",
+        description="Make an administrator who sees everything: the first one, or one more where all are locked out. "
+        f"The database is that of ATTENDANCE_POSTGRES_DSN, else of {MIGRATOR_DSN}. On a terminal it asks; elsewhere "
+        "it makes a password unless --password-stdin is given. What it tells is told once.",
+    )
+    first.add_argument("--username", help="to sign in with (default: admin)")
+    first.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+    first.add_argument("--json", action="store_true", help="for scripts: one line of JSON on standard output")
+    first.set_defaults(run=_create_admin)
     return parser
 
 
@@ -154,12 +167,17 @@ def _private(path: str, flags: int) -> int:
 
 
 def _migrate(_: argparse.Namespace) -> None:
-    dsn = os.environ.get(_MIGRATOR_DSN)
+    dsn = os.environ.get(MIGRATOR_DSN)
     if not dsn:
-        raise SettingsError([f"{_MIGRATOR_DSN} is missing (PostgreSQL as the role that migrates)"])
+        raise SettingsError([f"{MIGRATOR_DSN} is missing (PostgreSQL as the role that migrates)"])
     configure_logging("info")
     for migration in asyncio.run(migrate(dsn)):
         structlog.get_logger().info("migrated", migration=f"{migration.version:04}_{migration.name}")
+
+
+def _create_admin(arguments: argparse.Namespace) -> None:
+    configure_logging("warning")
+    create_admin(CreateAdminOptions(arguments.username, arguments.password_stdin, arguments.json))
 
 
 def _run(program: Coroutine[None, None, None]) -> None:

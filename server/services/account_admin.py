@@ -51,8 +51,18 @@ class AccountAdmin:
         self._passwords = passwords
         self._second_factor = second_factor
 
-    async def create(self, actor: Actor, command: AccountCreate, *, totp_secret: bytes | None = None) -> AccountCreated:
-        """A new account. `totp_secret` is one that was confirmed already; else one is made for who needs it."""
+    async def create(
+        self,
+        actor: Actor,
+        command: AccountCreate,
+        *,
+        totp_secret: bytes | None = None,
+        totp_step: int | None = None,
+    ) -> AccountCreated:
+        """A new account. `totp_secret` is one that is known already; else one is made for whom it is required of.
+
+        `totp_step` is that of a code which was shown to confirm it, and is spent so.
+        """
         role = Role(command.role)
         if role is Role.EMPLOYEE and command.employee_id is None:
             raise Invalid("employee_id", "is needed for an employee's account")
@@ -81,6 +91,8 @@ class AccountAdmin:
                 totp_secret=None if totp_secret is None else self._second_factor.encrypted(account_id, totp_secret),
             )
             await accounts.add_account(act.connection, account)
+            if totp_step is not None:
+                await accounts.use_totp_step(act.connection, account_id, totp_step)
             await act.note(
                 "account.create",
                 _subject(account),

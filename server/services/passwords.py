@@ -31,16 +31,19 @@ class Passwords:
     def from_settings(cls, hashes: SlowHashes, settings: Settings) -> Self:
         return cls(hashes, min_characters=settings.password_min_characters)
 
-    async def hash_chosen(self, password: str, *, username: str, field: str) -> str:
-        """The hash of a password that someone chose; raises Invalid(`field`) for one that is easily guessed."""
-        problem = problem_of(
+    def problem_of(self, password: str, *, username: str) -> str | None:
+        """Why this password won't do, as a sentence's end; None: it will."""
+        return problem_of(
             password,
             username=username,
             least=self._min_characters,
             most=MAX_PASSWORD_CHARACTERS,
             common=self._common,
         )
-        if problem is not None:
+
+    async def hash_chosen(self, password: str, *, username: str, field: str) -> str:
+        """The hash of a password that someone chose; raises Invalid(`field`) for one that is easily guessed."""
+        if (problem := self.problem_of(password, username=username)) is not None:
             raise Invalid(field, problem)
         return await self._hashes.hash(password.encode())
 
