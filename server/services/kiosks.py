@@ -40,7 +40,7 @@ class Kiosks:
         return DeviceState(
             status=device.status,
             site_id=device.site_id,
-            site_name=self._directory.sites[device.site_id].name,
+            site_name=await self._site_name(device.site_id),
             log_id=None if journal is None else journal.log_id,
             last_seq=0 if journal is None else journal.last_seq,
             last_digest=None if journal is None or journal.last_digest is None else to_binary(journal.last_digest),
@@ -49,11 +49,20 @@ class Kiosks:
 
     def is_news(self, device: Device, told: DeviceState) -> bool:
         """Whether a terminal must be told of what it is now; its own journal it knows."""
-        return (device.status, device.site_id, self._directory.sites[device.site_id].name) != (
+        site = self._directory.sites.get(device.site_id)
+        site_name = told.site_name if site is None else site.name
+        return (device.status, device.site_id, site_name) != (
             told.status,
             told.site_id,
             told.site_name,
         ) or told.sealing_keys != list(self._secrets.public_sealing_keys())
+
+    async def _site_name(self, site_id: UUID) -> str:
+        """Also of a site that another hub made a moment ago, which this one's directory lacks yet."""
+        if (site := self._directory.sites.get(site_id)) is not None:
+            return site.name
+        async with self._database.connection() as connection:
+            return await devices.site_name(connection, site_id)
 
     async def welcomed(self, device_id: UUID) -> None:
         async with self._database.connection() as connection:

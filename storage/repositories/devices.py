@@ -169,6 +169,14 @@ async def reports(connection: Connection) -> list[DeviceReport]:
     ]
 
 
+SITE_NAME = "SELECT name FROM sites WHERE site_id = $1"
+
+
+async def site_name(connection: Connection, site_id: UUID) -> str:
+    """What a terminal's site is called."""
+    return str(await connection.fetchval(SITE_NAME, site_id))
+
+
 def _device(row: asyncpg.Record) -> Device:
     return Device(
         row["device_id"],

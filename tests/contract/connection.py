@@ -101,7 +101,7 @@ class Connection:
         if (future := self._answers.get(re)) and not future.done():
             future.set_result(message)
 
-    async def wait_for(self, there: Callable[[], bool], seconds: float = ANSWER_SECONDS) -> None:
+    async def wait_for(self, there: Callable[[], object], seconds: float = ANSWER_SECONDS) -> None:
         """Until `there()` holds, looked at after each frame. Raises TimeoutError, or Closed if the hub hangs up."""
         async with asyncio.timeout(seconds):
             while not there():

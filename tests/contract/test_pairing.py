@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -69,7 +70,7 @@ async def test_a_terminal_waits_for_its_fingerprint_to_be_confirmed_and_then_wor
 
         await confirm(admin, device)
         for kiosk in (here, there):
-            await kiosk.wait_for(lambda kiosk=kiosk: bool(kiosk.of_type("device.state")), seconds=10)
+            await kiosk.wait_for(partial(kiosk.of_type, "device.state"), seconds=10)
             assert [state["status"] for state in kiosk.of_type("device.state")] == ["active"]
         journal = Journal.of(device, there.welcome["device"])
         outcome = await there.ask("punch.record", **journal.punch(badge(employee)).fields())
