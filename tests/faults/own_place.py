@@ -120,6 +120,7 @@ class OwnPlace:
             "ATTENDANCE_REDIS_URL": redis_url or self.valkey.url,
             "ATTENDANCE_KEY_FILE": str(self.folder / "keys.json"),
             "ATTENDANCE_METRICS_TOKEN": METRICS_TOKEN,
+            "ATTENDANCE_TOTP_REQUIRED_ROLES": "",  # people sign in here by password alone
             **{f"ATTENDANCE_{name.upper()}": str(value) for name, value in settings.items()},
         }
         self.hubs.append(ServingHub(environment, self.folder / f"hub-{len(self.hubs) + 1}.log", port))
