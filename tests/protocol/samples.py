@@ -21,6 +21,7 @@ from protocol.replies import (
     SiteBoard,
 )
 from protocol.values import Captured, DeviceStatus, Kind, Outcome, Reason, Role, Status, to_binary
+from tests.protocol import samples_accounts
 
 SITE: Final = UUID("0190b7a0-0000-7000-8000-000000000001")
 OTHER_SITE: Final = UUID("0190b7a0-0000-7000-8000-000000000002")
@@ -93,6 +94,7 @@ COMMANDS: Final[dict[str, Command]] = {
         outcome=Outcome.HELD,
     ),
     "hub.status": commands.HubStatus(id=9_007_199_254_740_991),
+    **samples_accounts.COMMANDS,
 }
 
 _DEVICE_STATE: Final = DeviceState(
@@ -270,4 +272,5 @@ MESSAGES: Final[dict[str, Message]] = {
         secrets="ok",
         draining=False,
     ),
+    **samples_accounts.MESSAGES,
 }

@@ -23,6 +23,18 @@ EXPECTED = {
     "department.list": {S, A},
     "punch.list": {S, A, I, E},
     "hub.status": {A},
+    "account.list": {A},
+    "account.create": {A},
+    "account.update": {A},
+    "account.disable": {A},
+    "account.enable": {A},
+    "password.change": {E, S, A, I},
+    "session.list": {E, S, A, I},
+    "session.revoke": {E, S, A, I},
+    "totp.begin": {E, S, A, I},
+    "totp.confirm": {E, S, A, I},
+    "totp.remove": {E, S, A, I},
+    "audit.list": {A, I},
 }
 
 
@@ -45,6 +57,11 @@ def test_what_is_not_listed_is_denied(role: Role) -> None:
 def test_an_employee_reaches_only_its_own_punches() -> None:
     assert reach(Role.EMPLOYEE, "punch.list") is Reach.OWN
     assert reach(Role.SUPERVISOR, "punch.list") is Reach.SCOPE
+
+
+@pytest.mark.parametrize("command_type", ["session.list", "session.revoke"])
+def test_sessions_of_others_are_for_administrators(command_type: str) -> None:
+    assert {role for role in Role if reach(role, command_type) is Reach.SCOPE} == {A}
 
 
 def test_scopes() -> None:
