@@ -27,6 +27,7 @@ from server.services.account_admin import AccountAdmin
 from server.services.accounts import Accounts
 from server.services.acts import Acts
 from server.services.attendance import Attendance
+from server.services.badges import Badges
 from server.services.bell import Bell
 from server.services.boards import Boards
 from server.services.directory import Directory
@@ -38,7 +39,10 @@ from server.services.own_account import OwnAccount
 from server.services.pairing import AttemptLimits, Pairing
 from server.services.passwords import Passwords
 from server.services.pins import PinCheck
+from server.services.places import Places
 from server.services.preparation import Preparation
+from server.services.roster import Roster
+from server.services.roster_acts import RosterActs
 from server.services.second_factor import SecondFactor
 from server.services.sessions import Sessions
 from server.services.terminals import Terminals
@@ -216,6 +220,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[HubContext,
     upkeep.start()
     stack.push_async_callback(upkeep.stop)
     acts = Acts(database, secrets)
+    roster_acts = RosterActs(database, acts, directory, bell)
     passwords = Passwords.from_settings(hashes, settings)
     second_factor = SecondFactor.from_settings(secrets, utc_now, settings)
     context = HubContext(
@@ -259,6 +264,9 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[HubContext,
             ),
             code_minutes=settings.pairing_code_minutes,
         ),
+        roster=Roster(roster_acts, number_pattern=settings.number_pattern),
+        badges=Badges(database, secrets, hashes, roster_acts, badge_pattern=settings.badge_pattern),
+        places=Places(roster_acts, on_new_site=boards.look),
         fleet=Fleet(database, acts, clock=utc_now, silent_after_seconds=settings.silent_after_seconds),
         account_admin=AccountAdmin(acts, passwords, second_factor),
         own_account=OwnAccount(database, acts, passwords, second_factor),

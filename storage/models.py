@@ -167,23 +167,31 @@ Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Change(msgspec.Struct, frozen=True, array_like=True):
-    """One line of one board after one change; `on_board` false takes the person off."""
+    """One line of one board after one change; `on_board` false takes the person off.
+
+    `left_department_id` is the department that the person was in until then, where this change moved them.
+    """
 
     employee_id: UUID
     on_board: bool
     status: Status
     since: Moment | None
     at_site_id: UUID | None
+    left_department_id: UUID | None = None
 
 
 class SiteChanges(msgspec.Struct, frozen=True, kw_only=True):
-    """Consecutive changes of a site's stream: the first has offset `after` + 1."""
+    """Consecutive changes of a site's stream: the first has offset `after` + 1.
+
+    Whoever shows them must know people as of `directory_version` or later.
+    """
 
     site_id: UUID
     epoch: UUID
     after: int
     changes: list[Change]
     committed_at: Moment
+    directory_version: int = 0
 
     @property
     def offset(self) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
 from itertools import islice
 from uuid import UUID
 
@@ -17,6 +16,7 @@ from protocol.replies import (
     EmployeeListResult,
 )
 from protocol.values import Status, format_time
+from server.commands.actor import actor_of
 from server.commands.cursors import make_cursor, read_cursor
 from server.errors import Refused
 from server.hub.connection import Connection
@@ -37,18 +37,14 @@ async def list_employees(connection: Connection, command: EmployeeList) -> Emplo
             scope.allows_site(department.site_id) and scope.allows_department(department.department_id)
         ):
             raise Refused(ErrorCode.NOT_FOUND, "department")
-    found: Iterable[Employee] = (
-        directory.employees.values() if command.query is None else directory.search(command.query)
-    )
     after: Position | None = None
     if command.cursor is not None:
         after = read_cursor(context.secrets, "employee", command.cursor, Position)
     # Already in order, and read no further than the page: all of a large company would hold up everyone else.
     matching = (
         employee
-        for employee in found
-        if (after is None or directory.position(employee) > after)
-        and sees(scope, employee)
+        for employee in directory.by_name(command.query, after)
+        if sees(scope, employee)
         and command.site_id in (None, employee.site_id)
         and command.department_id in (None, employee.department_id)
         and command.active in (None, employee.active)
@@ -74,11 +70,15 @@ async def list_employees(connection: Connection, command: EmployeeList) -> Emplo
 
 
 async def get_employee(connection: Connection, command: EmployeeGet) -> EmployeeGetResult:
-    """One person in scope, and where they are."""
+    """One person in scope, and where they are; that someone looked stands in the audit before they are told."""
     context = connection.context
     employee = context.directory.employees.get(command.employee_id)
     if employee is None or not sees(connection.caller.scope, employee):
         raise Refused(ErrorCode.NOT_FOUND, "employee")
+    actor = actor_of(connection, command)
+    await context.acts.read(
+        actor, "employee.read", f"employee:{employee.employee_id}", employee_id=employee.employee_id
+    )
     feed = context.boards.feeds.get(employee.site_id)
     change = feed.people.get(employee.employee_id) if feed else None
     return EmployeeGetResult(

@@ -9,6 +9,7 @@ from protocol.commands import PunchList
 from protocol.errors import ErrorCode
 from protocol.replies import PunchItem, PunchListResult
 from protocol.values import Role, format_time, parse_time
+from server.commands.actor import actor_of
 from server.commands.cursors import make_cursor, read_cursor
 from server.commands.people import sees
 from server.commands.presence import site_feed
@@ -21,7 +22,10 @@ from storage.repositories.punches import ListPosition
 
 
 async def list_punches(connection: Connection, command: PunchList) -> PunchListResult:
-    """Punches newest first; a scope goes by the site where they were made, and by department."""
+    """Punches newest first; a scope goes by the site where they were made, and by department.
+
+    That someone asked for another person's stands in the audit before they are told.
+    """
     context, scope = connection.context, connection.caller.scope
     employee_id = await _asked_employee(connection, command)
     site_ids = None if scope.site_ids is None or _is_own(connection) else list(scope.site_ids)
@@ -42,6 +46,10 @@ async def list_punches(connection: Connection, command: PunchList) -> PunchListR
     # would keep all of them from each other, and from the punches.
     if command.device_id is not None:
         await _check_device(connection, command.device_id)
+    if command.employee_id is not None and not _is_own(connection):
+        actor = actor_of(connection, command)
+        subject = f"employee:{command.employee_id}"
+        await context.acts.read(actor, "punches.read", subject, employee_id=command.employee_id)
     async with context.database.connection() as database:
         found = await punches.list_punches(
             database,

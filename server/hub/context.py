@@ -17,6 +17,7 @@ from server.secrets.provider import SecretsProvider
 from server.services.account_admin import AccountAdmin
 from server.services.accounts import Accounts
 from server.services.acts import Acts
+from server.services.badges import Badges
 from server.services.boards import Boards
 from server.services.directory import Directory
 from server.services.fleet import Fleet
@@ -24,6 +25,8 @@ from server.services.ingest import Ingest
 from server.services.kiosks import Kiosks
 from server.services.own_account import OwnAccount
 from server.services.pairing import Pairing
+from server.services.places import Places
+from server.services.roster import Roster
 from server.services.sessions import Sessions
 from server.services.terminals import Terminals
 from server.settings import Settings
@@ -67,6 +70,9 @@ class HubContext:
     acts: Acts
     pairing: Pairing
     fleet: Fleet
+    roster: Roster
+    badges: Badges
+    places: Places
     account_admin: AccountAdmin
     own_account: OwnAccount
     sessions: Sessions

@@ -23,6 +23,38 @@ CREATE INDEX audit_by_employee ON audit (employee_id, at) WHERE employee_id IS N
 -- People and their cards -------------------------------------------------------------------------------------------------
 
 ALTER TABLE badges ADD COLUMN revoked_reason text CHECK (revoked_reason IN ('lost', 'returned', 'reassigned'));
+CREATE INDEX badges_that_expire ON badges (valid_until) WHERE revoked_at IS NULL AND valid_until IS NOT NULL;
+
+-- Hubs read of the directory what changed since the version that they have. The version is raised before rows change, and
+-- its one row is locked until the commit: versions are given in the order in which hubs can see them.
+ALTER TABLE employees ADD COLUMN changed_version bigint NOT NULL DEFAULT 0;
+ALTER TABLE badges ADD COLUMN changed_version bigint NOT NULL DEFAULT 0;
+CREATE INDEX employees_by_change ON employees (changed_version);
+CREATE INDEX badges_by_change ON badges (changed_version);
+
+CREATE FUNCTION note_directory_version() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, public AS $$
+BEGIN
+    SELECT version INTO NEW.changed_version FROM directory_version;
+    RETURN NEW;
+END $$;
+REVOKE ALL ON FUNCTION note_directory_version() FROM PUBLIC;
+CREATE TRIGGER employees_version BEFORE INSERT OR UPDATE ON employees
+    FOR EACH ROW EXECUTE FUNCTION note_directory_version();
+CREATE TRIGGER badges_version BEFORE INSERT OR UPDATE ON badges
+    FOR EACH ROW EXECUTE FUNCTION note_directory_version();
+DROP TRIGGER employees_change ON employees;
+CREATE TRIGGER employees_change BEFORE INSERT OR UPDATE OR DELETE ON employees
+    FOR EACH STATEMENT EXECUTE FUNCTION raise_directory_version();
+DROP TRIGGER badges_change ON badges;
+CREATE TRIGGER badges_change BEFORE INSERT OR UPDATE OR DELETE ON badges
+    FOR EACH STATEMENT EXECUTE FUNCTION raise_directory_version();
+
+-- Of a person who came back: when they were gone. What they punched before, during and after is judged by that.
+ALTER TABLE employees ADD COLUMN absences tstzmultirange NOT NULL DEFAULT '{}';
+
+-- Boards that show one department alone must learn who left it.
+ALTER TABLE stream_changes ADD COLUMN left_department_id uuid;
 
 -- Terminals --------------------------------------------------------------------------------------------------------------
 
@@ -62,20 +94,17 @@ ALTER TABLE refresh_families ADD COLUMN client text;   -- and with what, as it c
 
 -- Attempts: counted before they are judged ----------------------------------------------------------------------------------
 
--- By keyed hash of what was typed (a username, an address); a right password begins nothing anew.
-CREATE TABLE login_attempts (
-    key_hash     bytea NOT NULL,
-    attempted_at timestamptz NOT NULL DEFAULT clock_timestamp()
+-- At a login or a pairing code, by keyed hash of what it is counted under (a username as typed, an address): until
+-- `counts_until` it is one of those. A right password makes that sooner; it begins nothing anew.
+CREATE TABLE attempts (
+    attempt_id   uuid NOT NULL,
+    key_hash     bytea NOT NULL CHECK (length(key_hash) = 32),
+    attempted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    counts_until timestamptz NOT NULL,
+    PRIMARY KEY (attempt_id, key_hash)
 );
-CREATE INDEX login_attempts_by_key ON login_attempts (key_hash, attempted_at);
-CREATE INDEX login_attempts_by_time ON login_attempts (attempted_at);
-
-CREATE TABLE pairing_attempts (
-    key_hash     bytea NOT NULL,
-    attempted_at timestamptz NOT NULL DEFAULT clock_timestamp()
-);
-CREATE INDEX pairing_attempts_by_key ON pairing_attempts (key_hash, attempted_at);
-CREATE INDEX pairing_attempts_by_time ON pairing_attempts (attempted_at);
+CREATE INDEX attempts_by_key ON attempts (key_hash, counts_until);
+CREATE INDEX attempts_by_end ON attempts (counts_until);
 
 -- Besides by number as typed, PIN attempts count by the terminal and the site that they come from.
 ALTER TABLE pin_attempts ADD COLUMN site_id uuid;
@@ -89,9 +118,10 @@ GRANT UPDATE (answer) ON request_keys TO attendance_hub;
 GRANT INSERT ON sites, departments, employees, badges, devices, accounts TO attendance_hub;
 GRANT UPDATE (name, time_zone) ON sites TO attendance_hub;
 GRANT UPDATE (name) ON departments TO attendance_hub;
-GRANT UPDATE (employee_number, display_name, site_id, department_id, hired_at, deactivated_at) ON employees TO attendance_hub;
+GRANT UPDATE (employee_number, display_name, site_id, department_id, hired_at, deactivated_at, absences) ON employees
+TO attendance_hub;
 GRANT UPDATE (valid_until, revoked_at, revoked_reason) ON badges TO attendance_hub;
-GRANT INSERT, UPDATE ON employee_pins TO attendance_hub;
+GRANT INSERT, UPDATE, DELETE ON employee_pins TO attendance_hub;
 GRANT INSERT ON streams TO attendance_hub;
 GRANT UPDATE (site_id, name, public_key, status, revoked_at, retired, confirmed_at, forked_at) ON devices TO attendance_hub;
 GRANT SELECT, INSERT ON device_former_keys TO attendance_hub;
@@ -99,4 +129,5 @@ GRANT SELECT, INSERT ON device_invitations TO attendance_hub;
 GRANT UPDATE (used_at, device_id) ON device_invitations TO attendance_hub;
 GRANT UPDATE (role, password_hash, password_set_at, site_ids, department_ids, employee_id, totp_secret, totp_pending,
               disabled_at) ON accounts TO attendance_hub;
-GRANT SELECT, INSERT, DELETE ON login_attempts, pairing_attempts TO attendance_hub;
+GRANT SELECT, INSERT, DELETE ON attempts TO attendance_hub;
+GRANT UPDATE (counts_until) ON attempts TO attendance_hub;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from storage.models import BadgeHolder, Department, Employee, PersonAtWork, Site
@@ -20,6 +21,24 @@ SELECT e.employee_id, e.employee_number, e.display_name, e.site_id, e.department
 FROM employees e LEFT JOIN badges b USING (employee_id)
 GROUP BY e.employee_id
 """
+CHANGED_EMPLOYEES = """
+WITH changed AS (
+    SELECT employee_id FROM employees WHERE changed_version > $1
+    UNION SELECT employee_id FROM badges WHERE changed_version > $1
+    UNION SELECT unnest($2::uuid[])
+)
+SELECT e.employee_id, e.employee_number, e.display_name, e.site_id, e.department_id,
+       e.deactivated_at IS NULL AS active,
+       (SELECT count(*) FROM badges b
+        WHERE b.employee_id = e.employee_id AND b.revoked_at IS NULL
+          AND (b.valid_until IS NULL OR b.valid_until > now())) AS badges
+FROM changed JOIN employees e USING (employee_id)
+"""
+TEMPORARY_BADGES = """
+SELECT employee_id, min(valid_until) AS valid_until FROM badges
+WHERE revoked_at IS NULL AND valid_until > now() GROUP BY employee_id
+"""
+DIRECTORY_VERSION = "SELECT version FROM directory_version"
 
 
 async def sites(connection: Connection) -> list[Site]:
@@ -32,6 +51,22 @@ async def departments(connection: Connection) -> list[Department]:
 
 async def employees(connection: Connection) -> list[Employee]:
     return [Employee(*row) for row in await connection.fetch(EMPLOYEES)]
+
+
+async def changed_employees(connection: Connection, version: int, also: Sequence[UUID]) -> list[Employee]:
+    """Who changed, or whose badges did, after a version of the directory; and these others."""
+    return [Employee(*row) for row in await connection.fetch(CHANGED_EMPLOYEES, version, list(also))]
+
+
+async def temporary_badges(connection: Connection) -> dict[UUID, datetime]:
+    """When the next of a person's badges ends by itself."""
+    return {row["employee_id"]: row["valid_until"] for row in await connection.fetch(TEMPORARY_BADGES)}
+
+
+async def directory_version(connection: Connection) -> int:
+    """Within a transaction that changed people or places: the version that its commit brings."""
+    version: int = await connection.fetchval(DIRECTORY_VERSION)
+    return version
 
 
 BADGE_HOLDERS = """

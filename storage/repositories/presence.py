@@ -56,10 +56,11 @@ FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::uuid[]) AS n (employe
 WHERE p.employee_id = n.employee_id
 """
 WRITE_CHANGES = """
-INSERT INTO stream_changes (site_id, "offset", employee_id, on_board, status, since, at_site_id, changed_at)
-SELECT site_id, "offset", employee_id, on_board, status, since, at_site_id, $8
-FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::boolean[], $5::text[], $6::timestamptz[], $7::uuid[])
-  AS c (site_id, "offset", employee_id, on_board, status, since, at_site_id)
+INSERT INTO stream_changes (site_id, "offset", employee_id, on_board, status, since, at_site_id, left_department_id,
+                            changed_at)
+SELECT site_id, "offset", employee_id, on_board, status, since, at_site_id, left_department_id, $9
+FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::boolean[], $5::text[], $6::timestamptz[], $7::uuid[], $8::uuid[])
+  AS c (site_id, "offset", employee_id, on_board, status, since, at_site_id, left_department_id)
 """
 ADVANCE_STREAMS = """
 UPDATE streams s SET head = n.head
@@ -98,6 +99,7 @@ async def append_changes(
         [change.status for _, _, change in rows],
         [change.since for _, _, change in rows],
         [change.at_site_id for _, _, change in rows],
+        [change.left_department_id for _, _, change in rows],
         changed_at,
     )
     await connection.execute(
@@ -132,7 +134,7 @@ async def end_epoch(connection: Connection, ended: UUID) -> UUID:
 
 
 CHANGES_AFTER = """
-SELECT "offset", employee_id, on_board, status, since, at_site_id
+SELECT "offset", employee_id, on_board, status, since, at_site_id, left_department_id
 FROM stream_changes WHERE site_id = $1 AND "offset" > $2 ORDER BY "offset" LIMIT $3
 """
 
@@ -143,7 +145,14 @@ async def changes_after(connection: Connection, site_id: UUID, after: int, limit
     if rows and rows[0]["offset"] != after + 1:
         return None
     return [
-        Change(row["employee_id"], row["on_board"], Status(row["status"]), row["since"], row["at_site_id"])
+        Change(
+            row["employee_id"],
+            row["on_board"],
+            Status(row["status"]),
+            row["since"],
+            row["at_site_id"],
+            row["left_department_id"],
+        )
         for row in rows
     ]
 

@@ -244,9 +244,9 @@ def _write_presence(tables: Tables, *columns: Sequence[Any]) -> None:
         tables.presence[employee_id] = Row(employee_id=employee_id, status=status, since=since, at_site_id=at_site_id)
 
 
-def _write_changes(tables: Tables, *columns: Any) -> None:  # noqa: ANN401 - seven columns, and the moment
+def _write_changes(tables: Tables, *columns: Any) -> None:  # noqa: ANN401 - eight columns, and the moment
     for site_id, offset, *change in zip(*columns[:-1], strict=True):
-        names = ("employee_id", "on_board", "status", "since", "at_site_id")
+        names = ("employee_id", "on_board", "status", "since", "at_site_id", "left_department_id")
         _put(tables.stream_changes, (site_id, offset), Row(**dict(zip(names, change, strict=True))))
 
 
@@ -400,6 +400,7 @@ READS: Final[Mapping[str, Read]] = {
     people.SITES: Read(lambda tables: list(tables.sites.values())),
     people.DEPARTMENTS: Read(lambda tables: list(tables.departments.values())),
     people.EMPLOYEES: Read(_employees),
+    people.TEMPORARY_BADGES: Read(lambda _: []),
     devices.FIND_DEVICE: Read(lambda tables, one: _find_devices(tables, [one])),
     devices.FIND_DEVICES: Read(_find_devices),
     devices.FIND_JOURNAL: Read(_find_journal),

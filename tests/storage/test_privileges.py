@@ -9,6 +9,7 @@ pytestmark = pytest.mark.integration
 
 HUB_MAY: Final = {
     "accounts": "SELECT INSERT",
+    "attempts": "SELECT INSERT DELETE",
     "audit": "SELECT INSERT",
     "badges": "SELECT INSERT",
     "departments": "SELECT INSERT",
@@ -19,10 +20,8 @@ HUB_MAY: Final = {
     "device_reports": "SELECT INSERT UPDATE",
     "devices": "SELECT INSERT",
     "directory_version": "SELECT",
-    "employee_pins": "SELECT INSERT UPDATE",
+    "employee_pins": "SELECT INSERT UPDATE DELETE",
     "employees": "SELECT INSERT",
-    "login_attempts": "SELECT INSERT DELETE",
-    "pairing_attempts": "SELECT INSERT DELETE",
     "pin_attempts": "SELECT INSERT UPDATE DELETE",
     "presence": "SELECT INSERT UPDATE",
     "punches": "SELECT INSERT",
@@ -41,11 +40,12 @@ HUB_MAY: Final = {
 HUB_MAY_UPDATE_OF: Final = {
     "accounts": "department_ids disabled_at employee_id password_hash password_set_at role site_ids totp_last_step "
     "totp_pending totp_secret",
+    "attempts": "counts_until",
     "badges": "revoked_at revoked_reason valid_until",
     "departments": "name",
     "device_invitations": "device_id used_at",
     "devices": "confirmed_at forked_at log_id name public_key retired revoked_at site_id status welcomed_at",
-    "employees": "deactivated_at department_id display_name employee_number hired_at site_id",
+    "employees": "absences deactivated_at department_id display_name employee_number hired_at site_id",
     "refresh_families": "end_reason ended_at generation rotated_at",
     "request_keys": "answer",
     "sites": "name time_zone",
