@@ -4,26 +4,56 @@
  */
 
 const STATUSES = new Set(["in", "break", "out", "late"]);
-const VIEWS = new Set(["board", "rollcall"]);
+const BOARD_VIEWS = new Set(["board", "rollcall"]);
+const FILTER_LENGTH = 100;
 
-/** @typedef {{site: string, status: string|null, query: string, view: string}} Look  `site`: an id, "" or "all". */
+/** What may be filtered in each part of the office; `person`, `terminal` and `account` show one alone. */
+const FILTERS = {
+  people: ["q", "site", "department", "active", "person"],
+  places: ["q"],
+  import: [],
+  terminals: ["q", "site", "status", "terminal"],
+  accounts: ["q", "role", "account"],
+  audit: ["actor", "person", "action", "from", "until"],
+  security: [],
+};
+export const OFFICE_VIEWS = new Set(Object.keys(FILTERS));
+
+/**
+ * @typedef {object} Look
+ * @property {string} view the board, the roll call, or a part of the office.
+ * @property {string} site of the board: an id, "" or "all".
+ * @property {string|null} status of the board.
+ * @property {string} query of the board.
+ * @property {Object<string, string>} filters of a part of the office.
+ */
 
 /** @returns {Look} what a hash says; what it doesn't know is left out. */
 export function readLook(hash) {
   const said = new URLSearchParams(hash.replace(/^#/, ""));
-  const status = said.get("status");
   const view = said.get("view");
+  if (OFFICE_VIEWS.has(view)) {
+    const told = FILTERS[view].map((name) => [name, (said.get(name) ?? "").slice(0, FILTER_LENGTH)]).filter(([, value]) => value);
+    return { site: "", status: null, query: "", view, filters: Object.fromEntries(told) };
+  }
+  const status = said.get("status");
   return {
     site: said.get("site") ?? "",
     status: STATUSES.has(status) ? status : null,
-    query: (said.get("q") ?? "").slice(0, 100),
-    view: VIEWS.has(view) ? view : "board",
+    query: (said.get("q") ?? "").slice(0, FILTER_LENGTH),
+    view: BOARD_VIEWS.has(view) ? view : "board",
+    filters: {},
   };
 }
 
 /** @returns {string} the hash for a look, without what is the default anyway. */
 export function writeLook(look) {
   const said = new URLSearchParams();
+  if (OFFICE_VIEWS.has(look.view)) {
+    said.set("view", look.view);
+    for (const name of FILTERS[look.view]) if (look.filters[name]) said.set(name, look.filters[name]);
+    return `#${said}`;
+  }
   if (look.site) said.set("site", look.site);
   if (look.status) said.set("status", look.status);
   if (look.query) said.set("q", look.query);

@@ -32,7 +32,7 @@ export function listen(intents) {
   byId("help-open").addEventListener("click", () => byId("help").showModal());
   byId("skip").addEventListener("click", (event) => {
     event.preventDefault(); // the address behind # says what is looked at
-    byId("people-title").focus();
+    byId(byId("office").hidden ? "people-title" : "office-title")?.focus();
   });
   byId("theme").addEventListener("click", intents.nextTheme);
   for (const button of document.querySelectorAll("[data-language]")) {
@@ -41,8 +41,9 @@ export function listen(intents) {
   listenToKeys(document, {
     onSearch() {
       intents.closeRollcall();
-      search.focus();
-      search.select();
+      const own = byId("office").hidden ? search : document.querySelector("#office [data-search]");
+      own?.focus();
+      own?.select();
     },
     onStep: intents.step,
     onHelp: () => byId("help").showModal(),
@@ -51,6 +52,9 @@ export function listen(intents) {
         search.value = "";
         intents.search("");
         search.blur();
+      } else if (event.target.matches("[data-search]")) {
+        event.target.value = "";
+        event.target.dispatchEvent(new Event("input"));
       } else if (!document.querySelector("dialog[open], :popover-open")) {
         intents.closeRollcall();
       }

@@ -66,6 +66,12 @@ export class Language {
     return `${day} ${time}`;
   }
 
+  /** Day, year and time: nothing is left to be guessed. */
+  whole(instant, zone) {
+    const options = { day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
+    return this.#format(zone, options).format(instant);
+  }
+
   /** `martes, 24 de noviembre`. */
   day(instant, zone) {
     return this.#format(zone, { weekday: "long", day: "numeric", month: "long" }).format(instant);

@@ -22,11 +22,12 @@ export const LinkSettings = Object.freeze({
 
 /** `code` is the protocol's, or `disconnected` / `timed_out` of our own. */
 export class CommandFailed extends Error {
-  constructor(code, { retry = false, retry_after_ms = null, message = code } = {}) {
+  constructor(code, { retry = false, retry_after_ms = null, message = code, details = null } = {}) {
     super(message);
     this.code = code;
     this.retry = retry;
     this.retryAfterMs = retry_after_ms;
+    this.details = details;
   }
 }
 
@@ -98,19 +99,20 @@ export class Link {
    * Sends a command and resolves with its answer. Rejects with CommandFailed.
    * @param {(part: object) => void} [onPart] called in order for each part of an answer that has parts, the last included,
    *   before anything that follows it in the same frame is looked at.
+   * @param {number} [timeoutMs] for what takes the hub longer than an answer usually may.
    */
-  request(command, { onPart = null } = {}) {
+  request(command, { onPart = null, timeoutMs = LinkSettings.answer_timeout_ms } = {}) {
     if (this.#state !== "up") return Promise.reject(new CommandFailed("disconnected", { retry: true }));
-    return this.#send(command, onPart);
+    return this.#send(command, onPart, timeoutMs);
   }
 
-  #send(command, onPart) {
+  #send(command, onPart, timeoutMs = LinkSettings.answer_timeout_ms) {
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
       const timer = this.#timers.set(() => {
         this.#waiting.delete(id);
         reject(new CommandFailed("timed_out", { retry: true }));
-      }, LinkSettings.answer_timeout_ms);
+      }, timeoutMs);
       this.#waiting.set(id, { resolve, reject, onPart, timer });
       this.#socket.send(JSON.stringify({ ...command, id }));
     });

@@ -1,5 +1,5 @@
 /** The page put together: one place where every part is made and told of the others. */
-import { Address } from "./address.js";
+import { Address, OFFICE_VIEWS } from "./address.js";
 import { Board } from "./board.js";
 import { HubClock } from "./clock.js";
 import { Departments } from "./departments.js";
@@ -7,9 +7,10 @@ import { announceFound, dress, listen, showFound } from "./controls.js";
 import { byId } from "./elements.js";
 import { LANGUAGES, Language, preferredLanguage } from "./i18n.js";
 import { Link, SUBPROTOCOL } from "./link.js";
+import { Office } from "./office/office.js";
 import { Past } from "./past.js";
 import { remember, remembered } from "./preferences.js";
-import { Presence } from "./presence.js";
+import { Presence, PresenceSettings } from "./presence.js";
 import { count } from "./roster.js";
 import { SceneMaker } from "./scene.js";
 import { Session, SessionEnded } from "./session.js";
@@ -39,6 +40,7 @@ let role = "supervisor";
 let denied = null;
 let told = false;
 let linkState = { state: "idle" };
+let linkedAt = null;
 let lastResumeAt = -Infinity;
 let lastMoveAt = 0;
 let revision = 0;
@@ -51,8 +53,12 @@ const link = new Link({
   lang: () => language.name,
   handlers: {
     state(state, detail) {
+      if (linkState.state === "up") linkedAt = clock.now();
       linkState = { state, ...detail };
-      if (state !== "up") presence.linkDown();
+      if (state !== "up") {
+        presence.linkDown();
+        office.linkDown();
+      }
       if (state === "ended") resumeOrLeave();
       redraw();
     },
@@ -62,7 +68,9 @@ const link = new Link({
       denied = null;
       past.doubt();
       presence.linkUp(welcome.scope);
-      departments.load(link).then(named, () => {}); // without names the groups still stand
+      loadDepartments();
+      office.linkUp(role);
+      redraw();
     },
     push: (message) => presence.push(message) && redraw(),
   },
@@ -93,6 +101,19 @@ const presence = new Presence({
 const past = new Past({ link, now: clock.now, onChange: redraw });
 const scenes = new SceneMaker({ board, presence, past, departments });
 const address = new Address(window, redraw);
+const office = new Office({
+  link,
+  board,
+  address,
+  now: clock.now,
+  redraw,
+  onPlaces() {
+    loadDepartments();
+    presence.lookAgain();
+  },
+  onGo: draw,
+  signOut: leave,
+});
 
 const views = {
   signIn: new SignInView(async (credentials) => {
@@ -112,13 +133,17 @@ const views = {
   curve: new CurveView(),
   people: new PeopleView(),
   feed: new FeedView(),
-  rollcall: new RollcallView({ onClose: () => show("board"), onChange: redraw }),
+  rollcall: new RollcallView({ onClose: closeRollcall, onChange: redraw }),
 };
 let found = 0;
 
 function named() {
   revision += 1;
   redraw();
+}
+
+function loadDepartments() {
+  departments.load(link).then(named, () => {}); // without names the groups still stand
 }
 
 function countHeads() {
@@ -180,10 +205,11 @@ function forget(notice) {
   presence.reset();
   past.forget();
   views.rollcall.forget();
+  office.forget();
   told = false;
   denied = null;
   phase = "signed_out";
-  address.go({ query: "", status: null, view: "board" });
+  address.go({ query: "", status: null, view: "board", filters: {} });
   byId("account-menu").togglePopover(false);
   draw();
   views.signIn.show(language, notice);
@@ -208,6 +234,10 @@ function show(view) {
   address.go({ view }, { step: true });
   draw();
   (view === "rollcall" ? byId("rollcall-close") : byId("rollcall-open")).focus();
+}
+
+function closeRollcall() {
+  if (address.look.view === "rollcall") show("board");
 }
 
 function search(query) {
@@ -247,15 +277,42 @@ function notice() {
 function draw() {
   asked = false;
   drawnAt = performance.now();
-  const kind = phase === "signed_out" ? null : notice();
-  const view = phase === "signed_out" ? "sign-in" : kind ? "notice" : address.look.view;
-  for (const id of ["sign-in", "notice", "board", "rollcall"]) byId(id).hidden = id !== view;
+  const inOffice = phase === "on" && office.role !== null && linkState.state !== "refused" && OFFICE_VIEWS.has(address.look.view);
+  const kind = phase === "signed_out" || inOffice ? null : notice();
+  const view = phase === "signed_out" ? "sign-in" : inOffice ? "office" : kind ? "notice" : address.look.view;
+  for (const id of ["sign-in", "notice", "board", "rollcall", "office"]) byId(id).hidden = id !== view;
+  // Where somebody is known and something can be done, the way to it stays.
+  const withHead = view === "board" || view === "office" || ["no_sites", "denied"].includes(kind);
+  byId("top").hidden = !withHead;
+  if (withHead) office.showNavigation(language, role, address.look);
   document.documentElement.dataset.view = view;
   document.documentElement.dataset.link = "";
   document.title = language.say("product");
+  if (view !== "office") office.show(language);
   if (view === "sign-in") views.signIn.show(language);
   else if (kind) views.notice.show(language, kind, { code: linkState.code ?? denied, signedIn: session.signedIn });
+  else if (view === "office") drawOffice();
   else drawBoard(view);
+  if (kind && withHead) views.bar.showAlone(aloneScene());
+}
+
+/** The head of a part that no board vouches for: it is as fresh as the link. */
+function aloneScene() {
+  const now = clock.now();
+  const since = linkState.state === "up" ? now : linkedAt;
+  const lately = since !== null && now - since <= PresenceSettings.reconnect_grace_ms;
+  const state = linkState.state === "up" ? "live" : lately ? "catching_up" : "stale";
+  const zone = new Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return { language, freshness: { state, since }, doubtful: state === "stale", zone, now, role, link: { ...linkState, now: Date.now() } };
+}
+
+function drawOffice() {
+  const scene = aloneScene();
+  document.documentElement.dataset.link = scene.freshness.state;
+  views.bar.showAlone(scene);
+  office.show(language);
+  const title = byId("office-title")?.textContent ?? "";
+  document.title = `${scene.doubtful ? "▲ " : ""}${title} · ${language.say("product")}`;
 }
 
 function drawBoard(view) {
@@ -293,7 +350,7 @@ listen({
     search("");
   },
   openRollcall: () => show("rollcall"),
-  closeRollcall: () => show("board"),
+  closeRollcall,
   leave,
   nextTheme() {
     theme.next();
@@ -305,7 +362,7 @@ listen({
     dress(language, theme);
     draw();
   },
-  step: (by) => views.people.step(by),
+  step: (by) => (byId("office").hidden ? views.people.step(by) : office.step(by)),
 });
 window.addEventListener("online", hurry);
 document.addEventListener("visibilitychange", () => {

@@ -72,6 +72,11 @@ export class Presence {
     this.#timer = null;
   }
 
+  /** There may be other sites now: a watch, resumed where it was, says which. */
+  lookAgain() {
+    this.#watchAgain();
+  }
+
   /** Another person signed in: nothing of the former one's board stays. */
   reset() {
     this.#board.clear();

@@ -19,10 +19,27 @@ export class BarView {
   }
 
   show(scene) {
+    this.#boardLines(true);
     this.#showSites(scene);
-    this.#showFreshness(scene);
     this.#showCompleteness(scene);
+    this.showLink(scene);
+  }
+
+  /** What stands there in every part: how fresh, and who looks. Of a board's own lines nothing. */
+  showAlone(scene) {
+    this.#boardLines(false);
+    byId("silent").hidden = true;
+    this.showLink(scene);
+  }
+
+  /** @param {object} scene language, freshness, doubtful, zone, now, link, role. */
+  showLink(scene) {
+    this.#showFreshness(scene);
     setText(byId("account-role"), scene.language.say(`role_${scene.role}`));
+  }
+
+  #boardLines(shown) {
+    for (const id of ["picker", "complete"]) byId(id).hidden = !shown;
   }
 
   #showSites({ language, sites, place }) {

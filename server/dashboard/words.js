@@ -1,8 +1,12 @@
 /**
  * Every word of the page, in both languages. `{name}` is filled in; a key that counts is an object by plural form.
  */
+import { wordsEn } from "./office/words_en.js";
+import { wordsEs } from "./office/words_es.js";
+
 export const words = {
   es: {
+    ...wordsEs,
     product: "Asistencia",
     tagline: "Quién está, en este momento.",
     username: "Usuario",
@@ -36,7 +40,7 @@ export const words = {
     no_sites_text: "La cuenta está bien, pero todavía no se le ha asignado ningún centro.",
     no_people_text: "En cuanto se den de alta personas, aparecerán aquí.",
 
-    skip: "Ir a las personas",
+    skip: "Ir al contenido",
     site: "Centro",
     all_sites: "Todos los centros",
     language: "Idioma",
@@ -153,6 +157,7 @@ export const words = {
     seconds: "{seconds} s",
   },
   en: {
+    ...wordsEn,
     product: "Attendance",
     tagline: "Who is here, right now.",
     username: "Username",
@@ -186,7 +191,7 @@ export const words = {
     no_sites_text: "The account is fine, but no site has been given to it yet.",
     no_people_text: "As soon as people are added, they appear here.",
 
-    skip: "Skip to people",
+    skip: "Skip to the content",
     site: "Site",
     all_sites: "All sites",
     language: "Language",
