@@ -46,6 +46,9 @@ class Settings:
     )
     http_timeout_seconds: Annotated[float, Means("for a login or a token's renewal", 0.1, 120)] = 15.0
     token_margin_seconds: Annotated[float, Means("a person's token is renewed before it expires", 1, 3_600)] = 60.0
+    import_timeout_seconds: Annotated[
+        float, Means("for each answer to attendance-admin's import of people", 1, 3_600)
+    ] = 300.0
 
     # What a kiosk says
     report_interval_seconds: Annotated[float, Means("between two device.report", 1, 600)] = 30.0

@@ -8,34 +8,49 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import getpass
+import io
 import os
-import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from uuid import uuid4
 
-from kiosk.admin.command_line import parser
-from kiosk.admin.faults import AdminFault, CodeNeeded, Exit, UsageFault
+from kiosk.admin.command_line import language_of, parser
+from kiosk.admin.desk import Desk
+from kiosk.admin.faults import AdminFault, CodeNeeded, Exit
 from kiosk.admin.hub_link import open_link
+from kiosk.admin.nouns.completion import script
 from kiosk.admin.output import Output
+from kiosk.admin.prompts import Prompts
 from kiosk.admin.saved_session import SessionFile, state_folder
 from kiosk.admin.sign_in import SignIn
 from kiosk.admin.watch import PresenceWatcher
 from kiosk.admin.watch_output import WatchOutput
+from kiosk.admin.words import Words
 from kiosk.link.client import LinkDown
 from kiosk.plain_text import plain
 from kiosk.settings import Settings, SettingsError, load_settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    say = Words(language_of(arguments))
+    commands = parser(say)
+    options = commands.parse_args(arguments)
+    if options.command == "completion":
+        sys.stdout.write(script(commands, options.shell))
+        return Exit.OK
+    if options.hub is None:
+        commands.error(say("the hub is missing: --hub URL or ATTENDANCE_HUB_URL"))
     os.umask(0o077)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name that the terminal's encoding lacks is no reason to fail
+        sys.stdout.reconfigure(errors="replace")
     try:
-        settings = load_settings(os.environ)
-        asyncio.run(_run(options, settings))
+        asyncio.run(_run(options, load_settings(os.environ), say))
     except (AdminFault, LinkDown, SettingsError) as fault:
-        sys.stderr.write(f"attendance-admin: {plain(str(fault))}\n")
+        told = fault.said(say) if isinstance(fault, AdminFault) else say.recognised(str(fault))
+        sys.stderr.write(f"attendance-admin: {plain(told)}\n")
         match fault:
             case AdminFault():
                 return fault.exit_code
@@ -51,60 +66,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return Exit.OK
 
 
-async def _run(options: argparse.Namespace, settings: Settings) -> None:
-    output = Output(as_json=options.json)
+async def _run(options: argparse.Namespace, settings: Settings, say: Words) -> None:
+    output = Output(as_json=options.json, say=say)
+    prompts = Prompts(say)
     folder: Path = options.state or state_folder(os.environ)
     sign_in = SignIn(options.hub, SessionFile(folder, options.hub), settings, lang=options.lang)
     match options.command:
         case "login":
-            await _login(sign_in, options, output)
+            await _login(sign_in, options, output, prompts)
         case "logout":
-            output.note("signed out" if await sign_in.logout() else "nobody was signed in")
+            output.note(say("signed out") if await sign_in.logout() else say("nobody was signed in"))
         case "watch":
             await PresenceWatcher(options.hub, sign_in, settings, options, WatchOutput(output)).run()
         case _:
-            async with open_link(options.hub, sign_in, settings, lang=options.lang) as link:
-                await options.ask(link, options, output)
+            if options.asks is not None and options.asks(options) and not options.yes:
+                prompts.check_someone_is_there()
+            if options.prepare is not None:
+                options.prepare(options, prompts)
+            connect = partial(open_link, options.hub, sign_in, settings, lang=options.lang)
+            key = options.request_key or uuid4()
+            async with Desk(connect, output, prompts=prompts, request_key=key, settings=settings) as desk:
+                await options.run(desk, options, output)
 
 
-async def _login(sign_in: SignIn, options: argparse.Namespace, output: Output) -> None:
-    password = _secret("Password: ", from_stdin=options.password_stdin)
-    totp = _secret("Code: ", from_stdin=True) if options.totp_stdin else None
+async def _login(sign_in: SignIn, options: argparse.Namespace, output: Output, prompts: Prompts) -> None:
+    say = prompts.say
+    password = prompts.secret(say("Password"), from_stdin=options.password_stdin, option="--password-stdin")
+    totp = None
+    if options.totp_stdin:
+        totp = prompts.secret(say("One-time code"), from_stdin=True, option="--totp-stdin")
     try:
         await sign_in.login(options.user, password, totp)
     except CodeNeeded:
-        if totp is not None or not sys.stdin.isatty():
+        if totp is not None or not prompts.is_terminal:
             raise
-        await sign_in.login(options.user, password, _secret("One-time code: ", from_stdin=False))
-    output.note(f"signed in as {options.user}")
-
-
-def _secret(prompt: str, *, from_stdin: bool) -> str:
-    """One line of standard input, or asked for on the terminal without showing it. Raises UsageFault."""
-    if from_stdin:
-        line = sys.stdin.readline()
-    elif sys.stdin.isatty():
-        line = _asked(prompt)
-    else:
-        raise UsageFault("standard input is no terminal: use --password-stdin")
-    if not (secret := line.rstrip("\r\n")):
-        raise UsageFault("standard input holds no such line")
-    return secret
-
-
-def _asked(prompt: str) -> str:
-    # The loop's own handler of Ctrl-C would wait for a loop that waits for this line.
-    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        return getpass.getpass(prompt)
-    except EOFError:
-        sys.stderr.write("\n")
-        return ""
-    except KeyboardInterrupt:
-        sys.stderr.write("\n")
-        raise
-    finally:
-        signal.signal(signal.SIGINT, handler)
+        code = prompts.secret(say("One-time code"), from_stdin=False, option="--totp-stdin")
+        await sign_in.login(options.user, password, code)
+    output.note(say("signed in as {user}", user=options.user))
 
 
 if __name__ == "__main__":

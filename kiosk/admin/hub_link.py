@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final, TypeVar
 
+from kiosk.admin.asking import Asker
 from kiosk.admin.faults import CommandRefused, SignInNeeded
 from kiosk.admin.sign_in import SignIn
 from kiosk.link.client import LinkDown, Wire, connect
@@ -25,7 +26,7 @@ _TRIES: Final = 5
 _LONGEST_RETRY_SECONDS: Final = 5.0
 
 
-class HubLink:
+class HubLink(Asker):
     """An open, welcomed connection. Raises LinkDown when it ends."""
 
     def __init__(self, wire: Wire, session: Session, sign_in: SignIn, settings: Settings) -> None:
@@ -39,17 +40,36 @@ class HubLink:
 
     async def ask(self, make: Callable[..., Command], answer: type[_R]) -> _R:
         """Ask for one answer; a hub that can't answer now is asked again a few times. Raises CommandRefused."""
-        for tries_left in reversed(range(_TRIES)):
-            event = await self._answer_to(await self.send(make))
+        _, reply = await self._first_reply(make, answer, self._settings.answer_timeout_seconds)
+        return reply
+
+    async def ask_parts(
+        self, make: Callable[..., Command], answer: type[_R], *, timeout_seconds: float | None = None
+    ) -> list[_R]:
+        """As `ask`, for an answer in parts, of which only the last says so; each may take `timeout_seconds`."""
+        timeout = timeout_seconds or self._settings.answer_timeout_seconds
+        command_id, part = await self._first_reply(make, answer, timeout)
+        parts = [part]
+        while not getattr(part, "last", True):
+            event = await self._answer_to(command_id, timeout)
             if isinstance(event, Failed):
-                if not event.error.retry or not tries_left:
-                    raise CommandRefused(event.error)
-                delay = (event.error.retry_after_ms or 500) / 1000
-                await asyncio.sleep(min(delay, _LONGEST_RETRY_SECONDS))
-            elif isinstance(event.reply, answer):
-                return event.reply
-            else:
-                raise LinkDown("the hub breaks the contract: it answers something else")
+                raise CommandRefused(event.error)
+            part = _expected(event, answer)
+            parts.append(part)
+        return parts
+
+    async def _first_reply(
+        self, make: Callable[..., Command], answer: type[_R], timeout_seconds: float
+    ) -> tuple[int, _R]:
+        for tries_left in reversed(range(_TRIES)):
+            command_id = await self.send(make)
+            event = await self._answer_to(command_id, timeout_seconds)
+            if not isinstance(event, Failed):
+                return command_id, _expected(event, answer)
+            if not event.error.retry or not tries_left:
+                raise CommandRefused(event.error)
+            delay = (event.error.retry_after_ms or 500) / 1000
+            await asyncio.sleep(min(delay, _LONGEST_RETRY_SECONDS))
         raise AssertionError("unreachable")
 
     async def send(self, make: Callable[..., Command]) -> int:
@@ -68,10 +88,10 @@ class HubLink:
         """Put a fresh token on the live connection. Raises AdminFault where none is to be had or it isn't taken."""
         await self.ask(partial(AuthRefresh, token=await self._sign_in.access_token()), AuthRefreshed)
 
-    async def _answer_to(self, command_id: int) -> Replied | Failed:
+    async def _answer_to(self, command_id: int, timeout_seconds: float) -> Replied | Failed:
         pushes: list[Event] = []
         try:
-            async with asyncio.timeout(self._settings.answer_timeout_seconds):
+            async with asyncio.timeout(timeout_seconds):
                 while True:
                     event = await self.next_event()
                     if isinstance(event, Replied | Failed) and event.id == command_id:
@@ -122,6 +142,12 @@ async def open_link(hub_url: str, sign_in: SignIn, settings: Settings, *, lang: 
                 return
         refused = token
     raise SignInNeeded("the hub doesn't accept this session: use `login`")
+
+
+def _expected(event: Replied, answer: type[_R]) -> _R:
+    if not isinstance(event.reply, answer):
+        raise LinkDown("the hub breaks the contract: it answers something else")
+    return event.reply
 
 
 def _now_ms() -> int:

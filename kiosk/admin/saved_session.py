@@ -52,27 +52,29 @@ class SessionFile:
     def load(self) -> SavedSession | None:
         try:
             if self._path.stat().st_mode & 0o077:
-                raise StateUnusable(f"{self._path} can be read by others: its mode must be 0600")
+                raise StateUnusable("{path} can be read by others: its mode must be 0600", path=self._path)
             return msgspec.json.decode(self._path.read_bytes(), type=SavedSession)
         except FileNotFoundError:
             return None
         except OSError as fault:
-            raise StateUnusable(f"{self._path} can't be read: {fault.strerror}") from None
+            raise StateUnusable("{path} can't be read: {why}", path=self._path, why=fault.strerror) from None
         except msgspec.MsgspecError:
-            raise StateUnusable(f"{self._path} is damaged: remove it and sign in again") from None
+            raise StateUnusable("{path} is damaged: remove it and sign in again", path=self._path) from None
 
     def save(self, session: SavedSession) -> None:
         """Replace the file, whole or not at all."""
         try:
             write_private_file(self._path, msgspec.json.encode(session).decode())
         except OSError as fault:
-            raise StateUnusable(f"the session can't be kept in {self._folder}: {fault.strerror}") from None
+            raise StateUnusable(
+                "the session can't be kept in {folder}: {why}", folder=self._folder, why=fault.strerror
+            ) from None
 
     def remove(self) -> None:
         try:
             self._path.unlink(missing_ok=True)
         except OSError as fault:
-            raise StateUnusable(f"{self._path} can't be removed: {fault.strerror}") from None
+            raise StateUnusable("{path} can't be removed: {why}", path=self._path, why=fault.strerror) from None
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -81,7 +83,9 @@ class SessionFile:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as fault:
-            raise StateUnusable(f"the session can't be kept in {self._folder}: {fault.strerror}") from None
+            raise StateUnusable(
+                "the session can't be kept in {folder}: {why}", folder=self._folder, why=fault.strerror
+            ) from None
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield

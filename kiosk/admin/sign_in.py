@@ -100,7 +100,7 @@ class SignIn:
         except TimeoutError:
             raise HubUnreachable("the hub can't be reached: no answer in time") from None
         except (aiohttp.ClientError, OSError, ValueError) as fault:
-            raise HubUnreachable(f"the hub can't be reached: {fault}") from None
+            raise HubUnreachable("the hub can't be reached: {why}", why=fault) from None
         if not isinstance(answer, dict | None):
             raise HubUnreachable("the server at the hub's address doesn't answer like a hub")
         if response.ok:

@@ -13,7 +13,7 @@ from uuid import UUID
 from kiosk.admin.boards import Boards
 from kiosk.admin.faults import AdminFault, CommandRefused, HubBusy, HubUnreachable, SignInNeeded
 from kiosk.admin.hub_link import HubLink, open_link
-from kiosk.admin.lists import site_named
+from kiosk.admin.lookup import site_named
 from kiosk.admin.sign_in import SignIn
 from kiosk.admin.watch_output import WatchOutput
 from kiosk.link.backoff import Backoff, is_refusal
@@ -59,7 +59,7 @@ class PresenceWatcher:
                 code = down.close_code if isinstance(down, LinkDown) else None
                 if is_refusal(code):
                     refused = SignInNeeded if code == CloseCode.NOT_ALLOWED else AdminFault
-                    raise refused(str(down)) from None
+                    raise refused("{why}", why=down) from None
                 self._output.lost(str(down))
                 lasted_seconds = time.monotonic() - begun
                 await asyncio.sleep(backoff.next_delay_seconds(close_code=code, lasted_seconds=lasted_seconds))

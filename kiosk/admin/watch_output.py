@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from kiosk.admin.boards import Arrived, Board, Boards, News
-from kiosk.admin.output import Output, clock_time, local_time, status_of, zone_of
+from kiosk.admin.output import Output, clock_time, local_time, zone_of
+from kiosk.admin.tables import Column, Fit
 from protocol.events import PresenceHead
 from protocol.values import Status
 
@@ -46,7 +47,8 @@ class WatchOutput:
                     self._record("removed", board, {"employee_id": str(item.employee_id)})
             elif isinstance(item, Arrived):
                 when = clock_time(item.person.since, zone_of(board.time_zone))
-                self._output.line(f"{when}  {status_of(item.person):<7}  {item.person.display_name}  ({board.name})")
+                status = self._output.status_of(item.person)
+                self._output.line(f"{when}  {status:<9}  {self._output.cell(item.person.display_name)}  ({board.name})")
 
     def head(self, head: PresenceHead) -> None:
         """Only for programs: people would see it every five seconds."""
@@ -56,25 +58,35 @@ class WatchOutput:
     def lost(self, why: str) -> None:
         if self._output.as_json:
             self._output.record({"event": "lost", "message": why})
-        self._output.note(f"connection lost ({why}); connecting again")
+        say = self._output.say
+        self._output.note(say("connection lost ({why}); connecting again", why=say.recognised(why)))
 
     def _table(self, board: Board) -> None:
         zone = zone_of(board.time_zone)
         people = [person for person in board.people.values() if person.status is not Status.OUT]
         on_break = sum(person.status is Status.BREAK for person in people)
+        say = self._output.say
         self._output.line(
-            f"{board.name}: {len(people) - on_break} in, {on_break} on break, {len(board.people) - len(people)} out; "
-            f"complete to {local_time(board.complete_to, zone)}"
+            say(
+                "{site}: {inside} in, {on_break} on break, {out} out; complete to {time}",
+                site=board.name,
+                inside=len(people) - on_break,
+                on_break=on_break,
+                out=len(board.people) - len(people),
+                time=self._output.cell(local_time(board.complete_to, zone)),
+            )
         )
         if board.silent_devices:
-            self._output.line("silent terminals: " + ", ".join(device.name for device in board.silent_devices))
-        people.sort(key=lambda person: (_ORDER[person.status], person.display_name))
-        rows = [
-            [status_of(person), self._output.cell(person.display_name), clock_time(person.since, zone)]
-            for person in people
+            names = ", ".join(device.name for device in board.silent_devices)
+            self._output.line(say("silent terminals: {names}", names=names))
+        columns = [
+            Column(say("status"), self._output.status_of, Fit.WHOLE),
+            Column(say("name"), lambda person: person.display_name),
+            Column(say("since"), lambda person: clock_time(person.since, zone), Fit.WHOLE),
         ]
-        if rows:
-            self._output.table(("status", "name", "since"), rows)
+        people.sort(key=lambda person: (_ORDER[person.status], person.display_name))
+        if people:
+            self._output.items(columns, people)
 
     def _record(self, event: str, board: Board, members: Mapping[str, Any]) -> None:
         place = {"site_id": str(board.site_id), "epoch": str(board.epoch), "offset": board.offset}

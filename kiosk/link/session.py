@@ -24,6 +24,7 @@ from protocol.commands import Auth
 from protocol.errors import ProtocolError
 from protocol.events import Hello
 from protocol.replies import Error, PresenceState, RollcallResult, Welcome
+from protocol.roster import EmployeeImported
 from protocol.signing import device_assertion
 from protocol.values import parse_time
 
@@ -203,7 +204,7 @@ class Session:
             return Pushed(message)
         if message.re is None or (asked := self._asked.get(message.re)) is None:
             return None
-        if not isinstance(message, PresenceState | RollcallResult) or message.last:
+        if not isinstance(message, PresenceState | RollcallResult | EmployeeImported) or message.last:
             del self._asked[message.re]
         if isinstance(message, Error):
             return Failed(message.re, asked[0], message)

@@ -70,13 +70,13 @@ def test_people_sign_in_and_out(demo: RunningDemo, tmp_path: Path) -> None:
     assert "the session has ended" in ended.stderr
 
 
-def test_what_a_role_may_not_do_is_exit_code_one(demo: RunningDemo, tmp_path: Path) -> None:
+def test_what_a_role_may_not_do_is_exit_code_one_and_what_it_has_not_seven(demo: RunningDemo, tmp_path: Path) -> None:
     supervisor = Admin(demo.url, tmp_path / "state")
     supervisor.login(demo, "supervisor")
     refused = supervisor.run("hub", "status")
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "forbidden" in refused.stderr
-    assert supervisor.run("rollcall", "no such site").returncode == 1
+    assert supervisor.run("rollcall", "no such site").returncode == 7
 
 
 def test_no_hub_is_exit_code_four(tmp_path: Path, demo: RunningDemo) -> None:

@@ -1,0 +1,1 @@
+"""One module a noun: the commands that it has, and what runs each."""

@@ -1,0 +1,22 @@
+"""`completion`: what shells complete, as a script of theirs."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import shtab
+
+from kiosk.admin.parsing import Commands, Parser
+
+SHELLS: Final = ("bash", "zsh", "fish")
+
+
+def add(commands: Commands) -> None:
+    say = commands.say
+    completion = commands.single("completion", say("print what makes a shell complete these commands"))
+    completion.add_argument("shell", choices=SHELLS)
+    completion.set_defaults(command="completion")
+
+
+def script(parser: Parser, shell: str) -> str:
+    return shtab.complete(parser, shell=shell)
