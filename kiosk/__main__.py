@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+from kiosk import pair_command
 from kiosk.app import KioskApp
 from kiosk.demo_file import DemoFileError, load_demo_file
 from kiosk.identity import IdentityError, keep_identity, load_identity
@@ -37,6 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Why it can't start is one line on standard error; a failure stands in the log.
     """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["pair"]:
+        return pair_command.main(arguments[1:])
     parser = _parser()
     options = parser.parse_args(arguments)
     if (options.demo is None) != (options.device is None):
@@ -107,7 +111,10 @@ def _log_to(path: Path) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="attendance-kiosk", description="A terminal at which people clock in and out."
+        prog="attendance-kiosk",
+        description="A terminal at which people clock in and out.",
+        epilog="A new terminal asks for the pairing code that an administrator gives; `attendance-kiosk pair` takes it "
+        "from standard input instead.",
     )
     parser.add_argument("--hub", required=True, metavar="URL", help="the hub, e.g. https://hub.example")
     parser.add_argument("--data", required=True, type=Path, metavar="DIR", help="folder of this terminal alone")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import platform
 from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from functools import partial
@@ -12,14 +14,18 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk.clock import Boot, hub_time_at, new_id, wall_clock
-from kiosk.identity import Identity
+from kiosk.identity import Identity, IdentityError, load_identity
+from kiosk.keyring import Keyring
 from kiosk.link.delivery import SetAside
 from kiosk.link.uplink import Uplink
 from kiosk.open_tickets import OpenTickets
 from kiosk.outbox import OutboxUnwritable
+from kiosk.outbox_file import FolderInUse
 from kiosk.outbox_thread import OutboxThread
+from kiosk.pairing import own_name, pair
 from kiosk.punching import Act, latest_key, sign_act
 from kiosk.settings import Settings
 from kiosk.state_keeper import StateKeeper
@@ -57,7 +63,7 @@ class LinkedTerminal:
     ) -> None:
         self._hub_url = hub_url
         self._folder = folder
-        self._identity = identity
+        self._keyring = None if identity is None else Keyring(folder, identity, key_days=settings.key_days)
         self._settings = settings
         self._lang = lang
         self._boot = Boot.current()
@@ -75,6 +81,7 @@ class LinkedTerminal:
                 enrolment=Enrolment.NONE if identity is None else Enrolment.ACTIVE,
                 terminal_name=terminal_name,
                 time_zone=time_zone,
+                fingerprint=None if identity is None else identity.fingerprint,
             )
         )
 
@@ -91,10 +98,44 @@ class LinkedTerminal:
         return wall_clock() if self._clock is None else hub_time_at(self._clock, self._boot.monotonic_ms())
 
     async def start(self) -> None:
-        if self._identity is None:
-            return
+        if self._keyring is None:
+            self._spawn(self._await_identity())
+        else:
+            await self._work()
+
+    async def _work(self) -> None:
         await self._open_outbox()
         self._spawn(self._prune_now_and_then())
+
+    async def pair(self, typed: str) -> None:
+        name = own_name(platform.node())
+        identity = await pair(self._folder, self._hub_url, typed, name=name, now=wall_clock(), settings=self._settings)
+        await self._become(identity)
+
+    async def _await_identity(self) -> None:
+        """Another program may pair this terminal meanwhile (`attendance-kiosk pair`)."""
+        while self._keyring is None:
+            await asyncio.sleep(self._settings.pairing_look_seconds)
+            try:
+                identity = await asyncio.to_thread(load_identity, self._folder)
+            except IdentityError as fault:
+                _log.error("the identity can't be used: %s", fault)
+                continue
+            if identity is not None:
+                with contextlib.suppress(FolderInUse):  # by whoever pairs it, for a moment more
+                    await self._become(identity)
+
+    async def _become(self, identity: Identity) -> None:
+        """This terminal is somebody now; until the hub has said more, it waits to be confirmed."""
+        if self._keyring is not None:
+            return
+        self._keyring = Keyring(self._folder, identity, key_days=self._settings.key_days)
+        self._keeper.update(enrolment=Enrolment.PENDING, fingerprint=identity.fingerprint, link=Link.CONNECTING)
+        try:
+            await self._work()
+        except FolderInUse:
+            self._keyring = None
+            raise
 
     async def stop(self) -> None:
         for task in self._tasks:
@@ -107,7 +148,7 @@ class LinkedTerminal:
             self._outbox = None
 
     async def punch(self, credential: Credential, kind: Kind) -> Ticket:
-        if self._identity is None or self._keeper.state.enrolment in {Enrolment.NONE, Enrolment.PENDING}:
+        if self._keyring is None or self._keeper.state.enrolment in {Enrolment.NONE, Enrolment.PENDING}:
             raise OutboxFault("not_enrolled", "this terminal is not enrolled")
         if self._outbox is None:
             raise OutboxFault("unwritable", "the outbox can't be opened")
@@ -128,7 +169,7 @@ class LinkedTerminal:
         )
         outcome = self._tickets.open(act.punch_id)
         try:
-            sign = partial(sign_act, act, identity=self._identity, key=key)
+            sign = partial(sign_act, act, identity=self._keyring.identity, key=key)
             await self._outbox.append(act.punch_id, made_at, sign)
         except BaseException as fault:
             self._tickets.drop(act.punch_id)
@@ -141,6 +182,23 @@ class LinkedTerminal:
         return Ticket(act.punch_id, made_at, kind, act.captured, outcome)
 
     # What the link tells (`kiosk.link.uplink.UplinkHost`)
+
+    async def signed_in(self) -> None:
+        if self._keyring is not None:
+            await self._keyring.welcomed()
+            self._keeper.update(fingerprint=self._keyring.identity.fingerprint)
+
+    async def key_to_offer(self) -> Ed25519PrivateKey | None:
+        return None if self._keyring is None else await self._keyring.key_to_offer(self.now())
+
+    async def key_answered(self, *, taken: bool) -> None:
+        if self._keyring is None:
+            return
+        if taken:
+            await self._keyring.offer_taken(self.now())
+        else:
+            await self._keyring.offer_refused()
+        self._keeper.update(fingerprint=self._keyring.identity.fingerprint)
 
     def welcomed(self) -> None:
         self._keeper.clear_fault(Fault.HUB_REFUSES)
@@ -201,13 +259,13 @@ class LinkedTerminal:
     # The outbox's life
 
     async def _open_outbox(self) -> None:
-        if self._identity is None:
+        if self._keyring is None:
             return
         try:
             if self._outbox is None:
                 self._outbox = OutboxThread(
                     self._folder,
-                    self._identity.device_id,
+                    self._keyring.identity.device_id,
                     new_id=lambda: new_id(wall_clock()),
                     on_kept=self._another_kept,
                 )
@@ -224,7 +282,7 @@ class LinkedTerminal:
         if self._uplink is None:
             self._uplink = Uplink(
                 self._hub_url,
-                self._identity,
+                self._keyring,
                 lang=self._lang,
                 host=self,
                 outbox=self._outbox,

@@ -59,6 +59,12 @@ class Settings:
         float, Means("until a punch is sent again where the hub names no time; doubles while nothing helps", 0.01, 60)
     ] = 1.0
 
+    # The key
+    key_days: Annotated[float, Means("after which a paired terminal changes its key by itself", 1, 3_650)] = 365.0
+    pairing_look_seconds: Annotated[
+        float, Means("between two looks whether another program has paired this terminal", 0.1, 60)
+    ] = 2.0
+
     # The outbox
     answered_kept_days: Annotated[
         float, Means("answered punches stay on the disk, for a hub that was restored from a backup", 0, 3_650)

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from kiosk.link.enrolment import PairingFailed, PairingTrouble
 from protocol.sealing import BadgeCredential, Credential, NumberCredential
 from protocol.values import Captured, Kind, Outcome, Reason
 
@@ -29,6 +30,8 @@ __all__ = [
     "NumberCredential",
     "OutboxFault",
     "Outcome",
+    "PairingFailed",
+    "PairingTrouble",
     "PunchSetAside",
     "Reason",
     "Terminal",
@@ -87,6 +90,8 @@ class TerminalState:
     time_zone: str | None = None
     """IANA name of the site's time zone; None where it isn't known (use the device's)."""
     fault: Fault | None = None
+    fingerprint: str | None = None
+    """Of this terminal's key, which an admin compares; None where it has none yet."""
     detail: str | None = None
     """One plain English line for a technician about the link or the fault, e.g. "connection refused"."""
 
@@ -165,6 +170,13 @@ class Terminal(Protocol):
 
     async def stop(self) -> None:
         """End the link and close the outbox. Open tickets are cancelled; their punches stay on the disk."""
+        ...
+
+    async def pair(self, typed: str) -> None:
+        """Enrol by a pairing code as it was typed, pasted or scanned; then this terminal waits to be confirmed.
+
+        Raises `PairingFailed`; it may be tried again.
+        """
         ...
 
     async def punch(self, credential: Credential, kind: Kind) -> Ticket:

@@ -6,13 +6,16 @@ import asyncio
 import logging
 from collections.abc import Awaitable
 from datetime import datetime
+from enum import Enum
 from functools import partial
 from importlib.metadata import version
 from typing import Final, NoReturn, Protocol, assert_never
+from uuid import UUID
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from kiosk.clock import Boot, TimeRound, wall_clock
+from kiosk.clock import Boot, TimeRound, new_id, wall_clock
 from kiosk.link.client import LinkDown, Wire
 from kiosk.link.delivery import Delivery, HubLacks, SetAside
 from kiosk.link.session import Complained, Failed, Phase, Pushed, Replied, Session, SignInRefused, Welcomed
@@ -20,17 +23,31 @@ from kiosk.outbox_rows import Settled, State
 from kiosk.outbox_thread import OutboxThread
 from kiosk.settings import Settings
 from protocol.commands import Clock, DeviceReport, PunchRecord, TimeSync
+from protocol.devices import DeviceKeyRotated, DeviceRotateKey
 from protocol.errors import CloseCode, ProtocolError
 from protocol.events import DeviceStateChanged
 from protocol.replies import DeviceState, PunchOutcome, TimeSyncResult
-from protocol.values import DeviceStatus, format_time
+from protocol.signing import prove_new_key
+from protocol.values import DeviceStatus, format_time, to_binary
 
 VERSION: Final = version("attendance-system")
 _log = logging.getLogger(__name__)
 
 
+class _Offer(Enum):
+    """How far a change of keys has come on this connection."""
+
+    NONE = "none"
+    MADE = "made"
+    PUT_OFF = "put off"
+
+
 class Host(Protocol):
     """Whose link this is: told what happens, on the loop."""
+
+    def signed_in(self) -> Awaitable[None]:
+        """The hub knows the key by which this terminal signed in."""
+        ...
 
     def welcomed(self) -> None: ...
 
@@ -52,13 +69,30 @@ class Host(Protocol):
 
     def now(self) -> datetime: ...
 
+    def key_to_offer(self) -> Awaitable[Ed25519PrivateKey | None]:
+        """The key that the hub is to have in place of the one that signed in; None: it has the right one."""
+        ...
+
+    def key_answered(self, *, taken: bool) -> Awaitable[None]:
+        """Whether the hub has the offered key now, or will never take it."""
+        ...
+
 
 class Conversation:
     """One connection; `hold` runs until it ends."""
 
     def __init__(
-        self, wire: Wire, session: Session, *, host: Host, outbox: OutboxThread, boot: Boot, settings: Settings
+        self,
+        wire: Wire,
+        session: Session,
+        *,
+        device_id: UUID,
+        host: Host,
+        outbox: OutboxThread,
+        boot: Boot,
+        settings: Settings,
     ) -> None:
+        self._device_id = device_id
         self._wire = wire
         self._session = session
         self._host = host
@@ -77,6 +111,8 @@ class Conversation:
         self._had_backlog = False
         self._settled: list[Settled] = []
         self._lacking: list[HubLacks] = []
+        self._key_offer = _Offer.NONE
+        self._key_taken: bool | None = None
 
     def another_kept(self) -> None:
         """The outbox has a new punch: send it."""
@@ -145,6 +181,7 @@ class Conversation:
             case Welcomed(welcome):
                 if welcome.device is None:
                     raise LinkDown("the hub doesn't treat this terminal as a kiosk", CloseCode.NOT_ALLOWED)
+                await self._host.signed_in()
                 self._delivery.narrow(welcome.limits.max_in_flight)
                 await self._outbox.meet(welcome.device.log_id, welcome.device.last_seq, welcome.device.last_digest)
                 self._had_backlog = self._outbox.unanswered > 0
@@ -177,6 +214,12 @@ class Conversation:
                 # A hub that never tells its time dates punches by what it measured itself, or holds them.
                 self._delivery.clock_is_synced |= not error.retry
                 self._time_told(self._round)
+            case Replied(reply=DeviceKeyRotated()):
+                self._key_taken = True
+            case Failed(command=DeviceRotateKey(), error=error):
+                _log.warning("a new key was not taken: %s", error.code)
+                self._key_offer = _Offer.PUT_OFF
+                self._key_taken = None if error.retry else False
             case Failed(command=command, error=error):
                 _log.warning("%s was refused: %s", type(command).__name__, error.code)
             case Replied():
@@ -204,6 +247,10 @@ class Conversation:
             await self._outbox.lacks(lack.punch.log_id, lack.from_seq)
         if settled or lacking:
             self._host.outbox_changed()
+        if self._key_taken is not None:
+            taken, self._key_taken = self._key_taken, None
+            await self._host.key_answered(taken=taken)
+            self._key_offer = _Offer.NONE
 
     async def _learn(self, device: DeviceState) -> None:
         self._delivery.status = device.status
@@ -231,7 +278,10 @@ class Conversation:
                 sync = partial(TimeSync, t0=format_time(wall_clock()), boot_id=self._boot.boot_id, monotonic_ms=sent_ms)
                 self._session.ask(sync, now_ms)
                 self._round.sent(sent_ms)
-        await self._deliver(now_ms)
+        if self._delivery.status is DeviceStatus.ACTIVE:
+            await self._offer_key(now_ms)
+        if self._key_offer is not _Offer.MADE:  # the hub may know none of the keys by which punches are signed
+            await self._deliver(now_ms)
         if self._had_backlog and self._outbox.unanswered == 0:
             self._had_backlog = False
             self._next_report_ms = now_ms  # boards learn at once that this terminal has caught up
@@ -241,6 +291,18 @@ class Conversation:
             and now_ms >= self._next_report_ms
         ):
             self._report(now_ms)
+
+    async def _offer_key(self, now_ms: int) -> None:
+        if self._key_offer is not _Offer.NONE or (key := await self._host.key_to_offer()) is None:
+            return
+        offer = partial(
+            DeviceRotateKey,
+            request_key=new_id(wall_clock()),
+            public_key=to_binary(key.public_key().public_bytes_raw()),
+            proof=prove_new_key(key, self._device_id),
+        )
+        self._session.ask(offer, now_ms)
+        self._key_offer = _Offer.MADE
 
     async def _deliver(self, now_ms: int) -> None:
         while (wanted := self._delivery.wanted(now_ms)) is not None:

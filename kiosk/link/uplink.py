@@ -8,7 +8,7 @@ import random
 from typing import NoReturn, Protocol
 
 from kiosk.clock import Boot
-from kiosk.identity import Identity
+from kiosk.keyring import Keyring
 from kiosk.link.backoff import Backoff, is_refusal
 from kiosk.link.client import LinkDown, connect
 from kiosk.link.conversation import Conversation, Host
@@ -38,7 +38,7 @@ class Uplink:
     def __init__(
         self,
         hub_url: str,
-        identity: Identity,
+        keyring: Keyring,
         *,
         lang: str,
         host: UplinkHost,
@@ -47,7 +47,7 @@ class Uplink:
         settings: Settings,
     ) -> None:
         self._hub_url = hub_url
-        self._identity = identity
+        self._keyring = keyring
         self._lang = lang
         self._host = host
         self._outbox = outbox
@@ -67,13 +67,15 @@ class Uplink:
 
     async def _once(self) -> float:
         """Connect and talk until that ends; the seconds to wait before the next attempt."""
-        session = Session(DeviceSignIn(self._identity), self._lang)
+        identity = self._keyring.signing_in
+        session = Session(DeviceSignIn(identity), self._lang)
         begun_ms = self._boot.monotonic_ms()
         try:
             async with connect(self._hub_url, self._settings) as wire:
                 self._conversation = Conversation(
                     wire,
                     session,
+                    device_id=identity.device_id,
                     host=self._host,
                     outbox=self._outbox,
                     boot=self._boot,
@@ -82,6 +84,8 @@ class Uplink:
                 await self._conversation.hold()
         except LinkDown as down:
             _log.info("no link: %s", down)
+            if session.phase is Phase.REFUSED and is_refusal(down.close_code) and self._keyring.refused():
+                return 0.0  # the hub may know this terminal by another of its keys
             self._host.link_lost(str(down), refused=is_refusal(down.close_code))
             lasted_ms = self._boot.monotonic_ms() - begun_ms if session.phase is Phase.OPEN else 0
             return self._backoff.next_delay_seconds(close_code=down.close_code, lasted_seconds=lasted_ms / 1000)
