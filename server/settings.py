@@ -127,6 +127,10 @@ class Settings:
     ] = 5.0
 
     # PostgreSQL
+    redis_guard_timeout_ms: Annotated[
+        int,
+        Means("for an attempt at a secret to be counted there as well; beyond, PostgreSQL's count is all", 1, 5_000),
+    ] = 200
     postgres_pool_min_connections: Annotated[int, Means("connections kept open", 1, 200)] = 4
     postgres_pool_max_connections: Annotated[int, Means("connections at most", 1, 200)] = 12
     acquire_timeout_seconds: Annotated[float, Means("waiting for a free connection", 0.1, 60)] = 5.0

@@ -21,6 +21,7 @@ from server.errors import Refused
 from server.rules.permissions import NOTHING, Scope
 from server.secrets.provider import SecretsProvider
 from server.services.hashing import SlowHashes
+from server.services.login_attempts import LoginAttempts
 from server.services.refresh_tokens import RefreshToken, make_refresh_token, read_refresh_token
 from server.services.second_factor import SecondFactor
 from server.services.together import Together
@@ -96,6 +97,7 @@ class Accounts:
         metrics: Metrics,
         *,
         second_factor: SecondFactor,
+        attempts: LoginAttempts,
         clock: Callable[[], datetime],
         access_token_minutes: int,
         refresh_token_days: int,
@@ -107,6 +109,7 @@ class Accounts:
         self._tokens = tokens
         self._metrics = metrics
         self._second_factor = second_factor
+        self._attempts = attempts
         self._clock = clock
         self._access_life = timedelta(minutes=access_token_minutes)
         self._refresh_token_days = refresh_token_days
@@ -120,8 +123,13 @@ class Accounts:
 
         Raises:
             SecondFactorNeeded: the password was right.
-            Refused: unauthenticated, or overloaded.
+            Refused: unauthenticated, rate_limited, or overloaded.
         """
+        try:
+            attempt_id = await self._attempts.begin(username, came.address)
+        except Refused:
+            self._metrics.login(LoginResult.THROTTLED)
+            raise
         async with self._database.connection() as connection:
             account = await accounts.find_account(connection, username)
         right = await self._hashes.verify(account.password_hash if account else None, password.encode())
@@ -148,6 +156,7 @@ class Accounts:
             )
             if expires_at is None:
                 raise self._refused_login("disabled or with another password meanwhile")
+            await self._attempts.was_right(connection, attempt_id)
             await _note(connection, account.account_id, "session.began", family_id, came)
         self._metrics.login(LoginResult.ACCEPTED)
         _log.info("signed in", subject_id=account.account_id, session_id=family_id, role=account.role)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
+from uuid import uuid4
 
 import structlog
 
@@ -29,7 +30,8 @@ from server.services.signatures import is_signing_key
 from storage.errors import RowRefused
 from storage.models import Device
 from storage.postgres import Connection, Database
-from storage.repositories import fleet, invitations
+from storage.repositories import attempts, fleet, invitations
+from storage.repositories.attempts import Limit
 from storage.repositories.invitations import Invitation
 
 NO_CODE: Final = "0" * 16
@@ -129,13 +131,14 @@ class Pairing:
 
     async def _count_attempt(self, address: str) -> None:
         """Before the code is judged, in a transaction of its own: nothing that comes after takes it back."""
-        limits = self._limits
-        keys = [
-            (self._secrets.cursor_mac(b"pairing from|" + address.encode()), limits.of_address),
-            (self._secrets.cursor_mac(b"pairing in all|"), limits.in_all),
+        limits = [
+            Limit(self._secrets.cursor_mac(b"pairing from|" + address.encode()), self._limits.of_address),
+            Limit(self._secrets.cursor_mac(b"pairing in all|"), self._limits.in_all),
         ]
         async with self._database.transaction() as connection:
-            wait = await invitations.count_attempt(connection, keys, window_minutes=limits.window_minutes)
+            wait = await attempts.count_attempt(
+                connection, uuid4(), limits, window_seconds=self._limits.window_minutes * 60
+            )
         if wait is not None:
             retry_after_ms = max(math.ceil(wait / timedelta(milliseconds=1)), 1)
             raise Refused(ErrorCode.RATE_LIMITED, "pairing codes", retry_after_ms=retry_after_ms)

@@ -13,7 +13,7 @@ import structlog
 from server.secrets.provider import SecretsError, SecretsProvider
 from storage.errors import StorageError
 from storage.postgres import Database
-from storage.repositories import upkeep
+from storage.repositories import attempts, upkeep
 
 PARTITIONS_AHEAD_MONTHS: Final = 3
 CHANGES_KEPT: Final = timedelta(days=2)
@@ -30,14 +30,12 @@ class Upkeep:
         clock: Callable[[], datetime],
         *,
         pin_window_minutes: int,
-        pairing_window_minutes: int,
         resume_limit_changes: int,
     ) -> None:
         self._database = database
         self._secrets = secrets
         self._clock = clock
         self._pin_window_minutes = pin_window_minutes
-        self._pairing_window_minutes = pairing_window_minutes
         self._resume_limit_changes = resume_limit_changes
         self._task: asyncio.Task[None] | None = None
 
@@ -67,5 +65,5 @@ class Upkeep:
             await upkeep.forget_unknown_badges(connection)
             # A window reaches back from an attempt; one that nothing can reach any more counts for nobody.
             await upkeep.forget_attempts(connection, self._pin_window_minutes)
-            await upkeep.forget_pairing_attempts(connection, self._pairing_window_minutes)
+            await attempts.forget_attempts(connection)
             await upkeep.prune_changes(connection, self._clock() - CHANGES_KEPT, self._resume_limit_changes)

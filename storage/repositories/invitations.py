@@ -1,10 +1,9 @@
-"""Pairing codes by their keyed hash: each lets one terminal in, once, until it expires. And attempts at them."""
+"""Pairing codes by their keyed hash: each lets one terminal in, once, until it expires."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from storage.postgres import Connection
@@ -74,33 +73,3 @@ SELECT EXISTS (SELECT FROM devices WHERE public_key = $1)
 async def key_is_known(connection: Connection, public_key: bytes) -> bool:
     """Whether some terminal has or had this key."""
     return bool(await connection.fetchval(KEY_IS_KNOWN, public_key))
-
-
-LOCK_ATTEMPTS = "SELECT pg_advisory_xact_lock(hashtextextended('pairing|' || encode($1::bytea, 'hex'), 0))"
-# The count reads no further than its limit: a flood makes it no dearer.
-COUNT_ATTEMPTS = """
-SELECT count(*), min(attempted_at) + make_interval(mins => $2) - clock_timestamp() AS wait FROM (
-    SELECT attempted_at FROM pairing_attempts
-    WHERE key_hash = $1 AND attempted_at > clock_timestamp() - make_interval(mins => $2)
-    ORDER BY attempted_at DESC LIMIT $3
-) AS n
-"""
-COUNT_THIS = "INSERT INTO pairing_attempts (key_hash) SELECT unnest($1::bytea[])"
-
-
-async def count_attempt(
-    connection: Connection, limits: Sequence[tuple[bytes, int]], *, window_minutes: int
-) -> timedelta | None:
-    """Count one attempt under each key, unless one of them has had its limit: then until when it must wait.
-
-    Needs a transaction: attempts under one key queue up, so that of many at once exactly its limit pass.
-    """
-    for key_hash, _ in sorted(limits):
-        await connection.execute(LOCK_ATTEMPTS, key_hash)
-    for key_hash, limit in limits:
-        row = await connection.fetchrow(COUNT_ATTEMPTS, key_hash, window_minutes, limit)
-        if row is not None and row["count"] >= limit:
-            wait: timedelta = row["wait"]
-            return wait
-    await connection.execute(COUNT_THIS, [key_hash for key_hash, _ in limits])
-    return None

@@ -14,16 +14,6 @@ async def forget_attempts(connection: Connection, older_than_minutes: int) -> No
     await connection.execute(FORGET_ATTEMPTS, older_than_minutes)
 
 
-FORGET_PAIRING_ATTEMPTS = """
-DELETE FROM pairing_attempts WHERE attempted_at < clock_timestamp() - make_interval(mins => $1)
-"""
-
-
-async def forget_pairing_attempts(connection: Connection, older_than_minutes: int) -> None:
-    """Delete attempts at pairing codes that no window reaches any more."""
-    await connection.execute(FORGET_PAIRING_ATTEMPTS, older_than_minutes)
-
-
 FORGET_UNKNOWN_BADGES = "DELETE FROM unknown_badges WHERE expires_at < clock_timestamp()"
 
 

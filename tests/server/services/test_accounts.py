@@ -19,6 +19,7 @@ from server.rules.totp import STEP_SECONDS, code_at
 from server.secrets.local import LocalSecrets, open_key_file
 from server.services.accounts import Accounts, Principal, SecondFactorNeeded, SignedIn
 from server.services.hashing import SlowHashes
+from server.services.login_attempts import LoginAttempts, LoginLimits
 from server.services.second_factor import SecondFactor, totp_binding
 from server.services.tokens import AccessTokens
 from server.telemetry.metrics import Metrics
@@ -32,6 +33,7 @@ pytestmark = pytest.mark.integration
 SITE = uuid4()
 PASSWORD = "correct horse"
 TOTP_SECRET = b"12345678901234567890"
+LIMITS = LoginLimits(of_name_from_address=100, of_name=100, of_address=100, window_seconds=60, right_seconds=10)
 
 
 @dataclass
@@ -89,6 +91,7 @@ async def office(database_dsns: DatabaseDsns, tmp_path: Path, hashes: SlowHashes
         hashes,
         AccessTokens(secrets, issuer="attendance-hub"),
         Metrics(version="1"),
+        attempts=LoginAttempts(database, secrets, LIMITS, None),
         second_factor=SecondFactor(secrets, lambda: datetime.now(UTC), issuer="Test", required_of=()),
         clock=lambda: datetime.now(UTC),
         access_token_minutes=15,
