@@ -32,12 +32,12 @@ from server.services.bell import Bell
 from server.services.boards import Boards
 from server.services.directory import Directory
 from server.services.fleet import Fleet
-from server.services.hashing import SlowHashes
 from server.services.guards import Guards
+from server.services.hashing import SlowHashes
 from server.services.ingest import Ingest
 from server.services.kiosks import Kiosks
-from server.services.own_account import OwnAccount
 from server.services.login_attempts import LoginAttempts, LoginLimits
+from server.services.own_account import OwnAccount
 from server.services.pairing import AttemptLimits, Pairing
 from server.services.passwords import Passwords
 from server.services.pins import PinCheck
@@ -220,18 +220,18 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[HubContext,
     )
     upkeep.start()
     stack.push_async_callback(upkeep.stop)
-    acts = Acts(database, secrets)
-    roster_acts = RosterActs(database, acts, directory, bell)
     guards = Guards.at(settings.redis_url, timeout_seconds=settings.redis_guard_timeout_ms / 1_000)
     stack.push_async_callback(guards.close)
-    passwords = Passwords.from_settings(hashes, settings)
-    second_factor = SecondFactor.from_settings(secrets, utc_now, settings)
+    acts = Acts(database, secrets)
+    roster_acts = RosterActs(database, acts, directory, bell)
     login_attempts = LoginAttempts(
         database,
         secrets,
         LoginLimits.from_settings(settings),
         guards.guard("login", window_seconds=settings.login_window_seconds),
     )
+    passwords = Passwords.from_settings(hashes, settings)
+    second_factor = SecondFactor.from_settings(secrets, utc_now, settings)
     context = HubContext(
         hub_id=uuid4(),
         version=version(DISTRIBUTION),
@@ -254,9 +254,9 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[HubContext,
             AccessTokens(secrets, issuer=settings.token_issuer),
             metrics,
             second_factor=second_factor,
+            attempts=login_attempts,
             clock=utc_now,
             access_token_minutes=settings.access_token_minutes,
-            attempts=login_attempts,
             refresh_token_days=settings.refresh_token_days,
             refresh_grace_seconds=settings.refresh_grace_seconds,
         ),

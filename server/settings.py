@@ -121,16 +121,16 @@ class Settings:
     # Redis
     redis_connect_timeout_seconds: Annotated[float, Means("to connect and subscribe", 0.1, 60)] = 2.0
     redis_publish_timeout_seconds: Annotated[float, Means("to ring; beyond, other hubs read the log", 0.1, 60)] = 1.0
+    redis_guard_timeout_ms: Annotated[
+        int,
+        Means("for an attempt at a secret to be counted there as well; beyond, PostgreSQL's count is all", 1, 5_000),
+    ] = 200
     redis_retry_ms: Annotated[int, Means("until a lost connection is made anew", 10, 60_000)] = 500
     redis_probe_seconds: Annotated[
         float, Means("of silence before our own ping, and again for its answer", 0.1, 60)
     ] = 5.0
 
     # PostgreSQL
-    redis_guard_timeout_ms: Annotated[
-        int,
-        Means("for an attempt at a secret to be counted there as well; beyond, PostgreSQL's count is all", 1, 5_000),
-    ] = 200
     postgres_pool_min_connections: Annotated[int, Means("connections kept open", 1, 200)] = 4
     postgres_pool_max_connections: Annotated[int, Means("connections at most", 1, 200)] = 12
     acquire_timeout_seconds: Annotated[float, Means("waiting for a free connection", 0.1, 60)] = 5.0
@@ -145,7 +145,11 @@ class Settings:
     refresh_token_days: Annotated[int, Means("a session lives without signing in again", 1, 365)] = 30
     refresh_grace_seconds: Annotated[int, Means("the previous refresh token still serves", 0, 300)] = 30
     account_check_interval_ms: Annotated[int, Means("between two looks for revoked sessions", 100, 4_000)] = 2_000
-    logins_per_minute: Annotated[int, Means("logins from one address", 1, 100_000)] = 30
+    login_attempts: Annotated[int, Means("logins with one name from one address, judged in a window", 1, 1_000)] = 5
+    login_attempts_of_name: Annotated[int, Means("logins with one name from all addresses", 1, 100_000)] = 20
+    login_attempts_of_address: Annotated[int, Means("logins with all names from one address", 1, 100_000)] = 60
+    login_window_seconds: Annotated[int, Means("length of that window", 1, 86_400)] = 60
+    login_right_seconds: Annotated[int, Means("of it, that a login counts whose password was right", 1, 86_400)] = 10
     assertion_leeway_seconds: Annotated[int, Means("between a kiosk's assertion and the hub's clock", 0, 30)] = 5
     pairing_code_minutes: Annotated[int, Means("a pairing code is good, unless it is used before", 1, 60)] = 10
     pairing_attempts_of_address: Annotated[
@@ -153,6 +157,18 @@ class Settings:
     ] = 60
     pairing_attempts_in_all: Annotated[int, Means("pairing codes judged from all addresses", 1, 100_000)] = 600
     pairing_window_minutes: Annotated[int, Means("length of that window", 1, 1_440)] = 10
+
+    # HTTP: what one address may ask of one hub, and how long it may take for it
+    logins_per_minute: Annotated[int, Means("logins of one address at one hub, judged or not", 1, 100_000)] = 30
+    tokens_per_minute: Annotated[
+        int, Means("token refreshes of one address at one hub; as many logouts", 1, 1_000_000)
+    ] = 300
+    enrolments_per_minute: Annotated[int, Means("terminals of one address that bring a pairing code", 1, 100_000)] = 60
+    upgrades_per_minute: Annotated[int, Means("WebSocket connections begun by one address", 1, 1_000_000)] = 3_000
+    page_files_per_minute: Annotated[int, Means("files of the page for one address", 1, 1_000_000)] = 6_000
+    probes_per_minute: Annotated[
+        int, Means("of /health, /ready, /metrics and public keys each, for one address", 1, 1_000_000)
+    ] = 6_000
     http_body_max_bytes: Annotated[int, Means("one JSON body of an HTTP request", 256, 1_048_576)] = 16_384
     http_body_seconds: Annotated[float, Means("waiting for the body of an HTTP request", 0.1, 60)] = 10.0
     http_idle_seconds: Annotated[float, Means("waiting for the next HTTP request of a connection", 1, 3_600)] = 75.0
