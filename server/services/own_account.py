@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from protocol.accounts import (
@@ -19,6 +19,7 @@ from protocol.accounts import (
 from protocol.errors import ErrorCode, Invalid
 from server.errors import Refused
 from server.services.acts import Act, Actor, Acts
+from server.services.login_attempts import LoginAttempts
 from server.services.passwords import Passwords
 from server.services.second_factor import SecondFactor
 from storage.postgres import Database
@@ -28,15 +29,16 @@ from storage.repositories.accounts import Account
 _WRONG: Final = "is wrong"
 
 
-class Guard(Protocol):
-    """Counts attempts at passwords and codes before they are judged, those of signing in among them."""
+class _Judged(NamedTuple):
+    """One's own account, and whether the password that was shown is its own."""
 
-    async def count(self, username: str, address: str | None) -> None:
-        """Raises Refused(rate_limited) for one too many, and StorageError."""
+    account: Account
+    is_right: bool
+    attempt_id: UUID
 
 
 class OwnAccount:
-    """Every method may raise Refused, Invalid, StorageError and SecretsUnavailable."""
+    """Attempts count as logins do. Every method may raise Refused, Invalid, StorageError and SecretsUnavailable."""
 
     def __init__(
         self,
@@ -44,24 +46,25 @@ class OwnAccount:
         acts: Acts,
         passwords: Passwords,
         second_factor: SecondFactor,
-        guard: Guard | None = None,
+        attempts: LoginAttempts,
     ) -> None:
         self._database = database
         self._acts = acts
         self._passwords = passwords
         self._second_factor = second_factor
-        self._guard = guard
+        self._attempts = attempts
 
     async def change_password(self, actor: Actor, command: PasswordChange) -> PasswordChanged:
         """Ends one's other sessions."""
-        account, right = await self._judged(actor, command.current)
         if command.new == command.current:
             raise Invalid("new", "is the one that you have")
+        account = await self._own(actor)
         password_hash = await self._passwords.hash_chosen(command.new, username=account.username, field="new")
+        judged = await self._judged(actor, account, command.current)
 
         async def perform(act: Act) -> PasswordChanged:
-            _check_password(right, field="current")
-            now = await _locked(act, account)
+            now = await self._checked(act, judged, field="current")
+            await self._attempts.was_right(act.connection, judged.attempt_id)
             await accounts.update_account(act.connection, replace(now, password_hash=password_hash))
             await sessions.end_families(act.connection, now.account_id, but=actor.session_id)
             await act.note("password.change", _subject(now), employee_id=now.employee_id)
@@ -71,13 +74,13 @@ class OwnAccount:
 
     async def begin_totp(self, actor: Actor, command: TotpBegin) -> TotpBegun:
         """A new second factor that waits for its first code; the old one serves until then."""
-        account, right = await self._judged(actor, command.password)
+        judged = await self._judged(actor, await self._own(actor), command.password)
         secret = self._second_factor.new()
 
         async def perform(act: Act) -> TotpBegun:
-            _check_password(right, field="password")
-            now = await _locked(act, account)
+            now = await self._checked(act, judged, field="password")
             pending = self._second_factor.encrypted(now.account_id, secret)
+            await self._attempts.was_right(act.connection, judged.attempt_id)
             await accounts.update_account(act.connection, replace(now, totp_pending=pending))
             await act.note("totp.begin", _subject(now), employee_id=now.employee_id)
             return TotpBegun(re=command.id, totp_uri=self._second_factor.uri(now.username, secret))
@@ -87,8 +90,7 @@ class OwnAccount:
     async def confirm_totp(self, actor: Actor, command: TotpConfirm) -> TotpConfirmed:
         """From now on the new one serves, and the old one no more."""
         account = await self._own(actor)
-        if self._guard is not None:
-            await self._guard.count(account.username, actor.address)
+        attempt_id = await self._attempts.begin(account.username, actor.address)
 
         async def perform(act: Act) -> TotpConfirmed:
             now = await _locked(act, account)
@@ -96,6 +98,7 @@ class OwnAccount:
                 raise Refused(ErrorCode.CONFLICT, "no second factor waits", details={"field": "code"})
             if not await self._second_factor.spend(act.connection, now.account_id, now.totp_pending, command.code):
                 raise Invalid("code", _WRONG)
+            await self._attempts.was_right(act.connection, attempt_id)
             confirmed = replace(now, totp_secret=now.totp_pending, totp_pending=None)
             await accounts.update_account(act.connection, confirmed)
             await act.note("totp.confirm", _subject(now), employee_id=now.employee_id)
@@ -105,17 +108,17 @@ class OwnAccount:
 
     async def remove_totp(self, actor: Actor, command: TotpRemove) -> TotpRemoved:
         """Where the role doesn't need one."""
-        account, right = await self._judged(actor, command.password)
+        judged = await self._judged(actor, await self._own(actor), command.password)
 
         async def perform(act: Act) -> TotpRemoved:
-            _check_password(right, field="password")
-            now = await _locked(act, account)
+            now = await self._checked(act, judged, field="password")
             if self._second_factor.is_required_of(now.role):
                 raise Refused(ErrorCode.CONFLICT, "the role needs a second factor", details={"field": "role"})
             if now.totp_secret is None:
                 raise Refused(ErrorCode.CONFLICT, "there is no second factor", details={"field": "code"})
             if not await self._second_factor.spend(act.connection, now.account_id, now.totp_secret, command.code):
                 raise Invalid("code", _WRONG)
+            await self._attempts.was_right(act.connection, judged.attempt_id)
             await accounts.update_account(act.connection, replace(now, totp_secret=None, totp_pending=None))
             await act.note("totp.remove", _subject(now), employee_id=now.employee_id)
             return TotpRemoved(re=command.id)
@@ -130,21 +133,20 @@ class OwnAccount:
             raise Refused(ErrorCode.NOT_FOUND, "account")
         return account
 
-    async def _judged(self, actor: Actor, password: str) -> tuple[Account, bool]:
-        """One's own account, and whether this is its password; counted first.
+    async def _judged(self, actor: Actor, account: Account, password: str) -> _Judged:
+        """Count and judge a password. Its refusal is left to the act itself.
 
-        The refusal is left to the act itself: the same request again, which found the password right, is answered
-        as it was, though that password may be another by now.
+        So the same request again, which found it right, is answered as it was, though it may be another by now.
         """
-        account = await self._own(actor)
-        if self._guard is not None:
-            await self._guard.count(account.username, actor.address)
-        return account, await self._passwords.verify(account.password_hash, password)
+        attempt_id = await self._attempts.begin(account.username, actor.address)
+        return _Judged(account, await self._passwords.verify(account.password_hash, password), attempt_id)
 
-
-def _check_password(right: bool, *, field: str) -> None:  # noqa: FBT001 - a verdict
-    if not right:
-        raise Invalid(field, _WRONG)
+    @staticmethod
+    async def _checked(act: Act, judged: _Judged, *, field: str) -> Account:
+        """The account as it is now, locked; raises Invalid(`field`) where its password was wrong."""
+        if not judged.is_right:
+            raise Invalid(field, _WRONG)
+        return await _locked(act, judged.account)
 
 
 async def _locked(act: Act, seen: Account) -> Account:

@@ -10,6 +10,7 @@ from server.secrets.local import open_key_file
 from storage.bootstrap import DatabaseDsns
 from storage.postgres import Database
 from tests.builders import a_company
+from tests.server.services.bureau import Bureau, open_bureau
 from tests.server.services.desk import Desk, open_desk
 
 
@@ -22,3 +23,10 @@ async def desk(database_dsns: DatabaseDsns, tmp_path: Path) -> AsyncIterator[Des
     yield await open_desk(database, owner, secrets, a_company(sites=2, people=3), devices_per_site=2)
     await database.close()
     await owner.close()
+
+
+@pytest.fixture
+async def bureau(database_dsns: DatabaseDsns, tmp_path: Path) -> AsyncIterator[Bureau]:
+    """Accounts and who looks after them, in a database of the test's own."""
+    async with open_bureau(database_dsns, tmp_path) as opened:
+        yield opened
