@@ -279,7 +279,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[HubContext,
         places=Places(roster_acts, on_new_site=boards.look),
         fleet=Fleet(database, acts, clock=utc_now, silent_after_seconds=settings.silent_after_seconds),
         account_admin=AccountAdmin(acts, passwords, second_factor),
-        own_account=OwnAccount(database, acts, passwords, second_factor),
+        own_account=OwnAccount(database, acts, passwords, second_factor, login_attempts),
         sessions=Sessions(database, acts),
     )
 
