@@ -111,7 +111,7 @@ class ScriptedLink:
 
 
 def lucia(**changes: Any) -> EmployeeItem:  # noqa: ANN401 - the fields of EmployeeItem
-    members = {
+    members: dict[str, Any] = {
         "employee_id": LUCIA,
         "employee_number": "1042",
         "display_name": "Lucía Fernández Ortega",
@@ -150,7 +150,7 @@ class Typed:
         if options.prepare is not None:
             options.prepare(options, self.prompts)
         async with Desk(
-            lambda: ScriptedLink(self.hub),  # type: ignore[arg-type, return-value]  # as much of a link as is used
+            lambda: ScriptedLink(self.hub),
             output,
             prompts=self.prompts,
             request_key=options.request_key or KEY,

@@ -40,11 +40,11 @@ def add(commands: Commands) -> None:
     noun = commands.noun("account", say("who may sign in"))
     listing = noun.read("list", say("accounts by user name"), account_list, limit=None)
     listing.add_argument("--query", metavar=say("TEXT"), help=say("in the user name"))
-    listing.add_argument("--role", choices=_ROLES)
+    listing.add_argument("--role", choices=_ROLES, help=say("of this role"))
 
     create = noun.write("create", say("a new account"), account_create, prepare=_read_password)
-    create.add_argument("username", metavar=say("USER"))
-    create.add_argument("--role", choices=_ROLES, required=True)
+    create.add_argument("username", metavar=say("USER"), help=say("the name to sign in with"))
+    create.add_argument("--role", choices=_ROLES, required=True, help=say("what it may do"))
     _scope(create, say)
     create.add_argument("--employee", metavar=say("EMPLOYEE"), help=say("whose account it is (number or id)"))
     source = create.add_mutually_exclusive_group()
@@ -53,7 +53,7 @@ def add(commands: Commands) -> None:
 
     update = noun.write("update", say("another role, scope or person; a new password or factor"), account_update)
     _which(update, say)
-    update.add_argument("--role", choices=_ROLES)
+    update.add_argument("--role", choices=_ROLES, help=say("what it may do"))
     _scope(update, say)
     update.add_argument("--everywhere", action="store_true", help=say("all sites and departments"))
     update.add_argument("--employee", metavar=say("EMPLOYEE"), help=say("whose account it is (number or id)"))

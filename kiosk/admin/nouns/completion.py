@@ -14,7 +14,7 @@ SHELLS: Final = ("bash", "zsh", "fish")
 def add(commands: Commands) -> None:
     say = commands.say
     completion = commands.single("completion", say("print what makes a shell complete these commands"))
-    completion.add_argument("shell", choices=SHELLS)
+    completion.add_argument("shell", choices=SHELLS, help=say("whose script"))
     completion.set_defaults(command="completion")
 
 

@@ -42,7 +42,7 @@ def add(commands: Commands) -> None:
 
     listing = noun.read("list", say("terminals, and how they are"), device_list, limit=None)
     listing.add_argument("--site", metavar=say("SITE"), help=say("of this site (id or name)"))
-    listing.add_argument("--status", type=DeviceStatus, choices=tuple(DeviceStatus))
+    listing.add_argument("--status", type=DeviceStatus, choices=tuple(DeviceStatus), help=say("that are so"))
     listing.add_argument("--query", metavar=say("TEXT"), help=say("in the name"))
 
     confirm = noun.write(

@@ -48,14 +48,14 @@ def add(commands: Commands) -> None:
 
     create = noun.write("create", say("someone new"), employee_create)
     create.add_argument("number", metavar=say("NUMBER"), help=say("as it is typed at a kiosk"))
-    create.add_argument("name", metavar=say("NAME"))
+    create.add_argument("name", metavar=say("NAME"), help=say("as everyone sees it"))
     create.add_argument("--site", metavar=say("SITE"), required=True, help=say("id or name"))
     create.add_argument("--department", metavar=say("DEPARTMENT"), required=True, help=say("id or name"))
 
     update = noun.write("update", say("another number, name, site or department"), employee_update)
     who(update, say)
-    update.add_argument("--number", metavar=say("NUMBER"))
-    update.add_argument("--name", metavar=say("NAME"))
+    update.add_argument("--number", metavar=say("NUMBER"), help=say("as it is typed at a kiosk"))
+    update.add_argument("--name", metavar=say("NAME"), help=say("as everyone sees it"))
     update.add_argument("--site", metavar=say("SITE"), help=say("id or name"))
     update.add_argument("--department", metavar=say("DEPARTMENT"), help=say("id or name"))
 

@@ -30,23 +30,23 @@ def add(commands: Commands) -> None:
     noun = commands.noun("site", say("sites"))
     noun.read("list", say("all in scope"), site_list, limit=None)
     create = noun.write("create", say("a new site"), site_create)
-    create.add_argument("name", metavar=say("NAME"))
+    create.add_argument("name", metavar=say("NAME"), help=say("as everyone sees it"))
     create.add_argument("--time-zone", metavar=say("ZONE"), required=True, help=say("such as Europe/Madrid"))
     update = noun.write("update", say("another name or time zone"), site_update)
     update.add_argument("site", metavar=say("SITE"), help=say("id or name"))
-    update.add_argument("--name", metavar=say("NAME"))
+    update.add_argument("--name", metavar=say("NAME"), help=say("as everyone sees it"))
     update.add_argument("--time-zone", metavar=say("ZONE"), help=say("such as Europe/Madrid"))
 
     noun = commands.noun("department", say("departments"))
     listing = noun.read("list", say("all in scope"), department_list, limit=None)
     listing.add_argument("--site", metavar=say("SITE"), help=say("of this site (id or name)"))
     create = noun.write("create", say("a new department"), department_create)
-    create.add_argument("name", metavar=say("NAME"))
+    create.add_argument("name", metavar=say("NAME"), help=say("as everyone sees it"))
     create.add_argument("--site", metavar=say("SITE"), required=True, help=say("id or name"))
     update = noun.write("update", say("another name"), department_update)
     update.add_argument("department", metavar=say("DEPARTMENT"), help=say("id or name"))
     update.add_argument("--site", metavar=say("SITE"), help=say("where it is, if its name stands for several"))
-    update.add_argument("--name", metavar=say("NAME"), required=True)
+    update.add_argument("--name", metavar=say("NAME"), required=True, help=say("as everyone sees it"))
 
 
 async def site_list(desk: Desk, options: argparse.Namespace, output: Output) -> None:

@@ -28,7 +28,7 @@ def add(commands: Commands) -> None:
     listing.add_argument(
         "--until", type=moment, metavar=say("TIME"), help=say("exclusive; local time unless it says otherwise")
     )
-    listing.add_argument("--outcome", type=Outcome, choices=tuple(Outcome))
+    listing.add_argument("--outcome", type=Outcome, choices=tuple(Outcome), help=say("that became so"))
 
 
 async def punch_list(desk: Desk, options: argparse.Namespace, output: Output) -> None:

@@ -18,7 +18,7 @@ from protocol.accounts import SessionItem, SessionList, SessionListResult, Sessi
 def add(commands: Commands) -> None:
     say = commands.say
     login = commands.single("login", say("begin a session"))
-    login.add_argument("user", metavar=say("USER"))
+    login.add_argument("user", metavar=say("USER"), help=say("the name to sign in with"))
     login.add_argument("--password-stdin", action="store_true", help=say("the first line of standard input"))
     login.add_argument("--totp-stdin", action="store_true", help=say("the next line is the one-time code"))
     login.set_defaults(command="login")

@@ -78,6 +78,7 @@ HELP: Final[Mapping[str, str]] = {
     "only this one; may be repeated": "solo este; puede repetirse",
     "newest first": "lo más nuevo primero",
     "all in scope": "todo lo que está a su alcance",
+    "as everyone sees it": "como lo ven todos",
     # People
     "people: who works here": "personas: quién trabaja aquí",
     "who works here": "quién trabaja aquí",
@@ -139,9 +140,13 @@ HELP: Final[Mapping[str, str]] = {
     "out of use, and no longer waited for": "fuera de uso, y ya no se le espera",
     "what it signed later isn't recorded": "lo que firmó después no se registra",
     "close it at once and refuse what it signs later": "cerrarlo ya y rechazar lo que firme después",
+    "that are so": "que están así",
     # Accounts
     "who may sign in": "quién puede iniciar sesión",
     "accounts by user name": "cuentas por nombre de usuario",
+    "of this role": "de este papel",
+    "what it may do": "lo que puede hacer",
+    "the name to sign in with": "el nombre con el que se entra",
     "a new account": "una cuenta nueva",
     "sees this site alone (id or name); may be repeated": "solo ve este centro (id o nombre); puede repetirse",
     "sees this department alone (id or name); may be repeated": (
@@ -185,11 +190,13 @@ HELP: Final[Mapping[str, str]] = {
     "on whom (number or id)": "sobre quién (número o id)",
     "such as badge.assign": "como badge.assign",
     "punches": "fichajes",
+    "that became so": "que acabaron así",
     "who is where": "quién está dónde",
     "live, until Ctrl-C": "en vivo, hasta Ctrl-C",
     "the state alone": "solo el estado",
     "who is inside a site now": "quién está ahora dentro de un centro",
     "the hub itself": "el propio hub",
     "how it is": "cómo está",
+    "whose script": "para cuál es el script",
     "print what makes a shell complete these commands": "escribir lo que hace que un shell complete estas órdenes",
 }
