@@ -23,11 +23,12 @@ from kiosk.admin.hub_link import open_link
 from kiosk.admin.nouns.completion import script
 from kiosk.admin.output import Output
 from kiosk.admin.prompts import Prompts
-from kiosk.admin.saved_session import SessionFile, state_folder
+from kiosk.admin.saved_session import SessionFile
 from kiosk.admin.sign_in import SignIn
 from kiosk.admin.watch import PresenceWatcher
 from kiosk.admin.watch_output import WatchOutput
 from kiosk.admin.words import Words
+from kiosk.folders import state_folder
 from kiosk.link.client import LinkDown
 from kiosk.plain_text import plain
 from kiosk.settings import Settings, SettingsError, load_settings
@@ -69,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 async def _run(options: argparse.Namespace, settings: Settings, say: Words) -> None:
     output = Output(as_json=options.json, say=say)
     prompts = Prompts(say)
-    folder: Path = options.state or state_folder(os.environ)
+    folder: Path = options.state or state_folder(os.environ, "attendance-admin")
     sign_in = SignIn(options.hub, SessionFile(folder, options.hub), settings, lang=options.lang)
     match options.command:
         case "login":

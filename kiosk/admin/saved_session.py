@@ -5,18 +5,15 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 import msgspec
 
 from kiosk.admin.faults import StateUnusable
 from kiosk.identity import write_private_file
 from kiosk.link.client import websocket_url
-
-_FOLDER_NAME: Final = "attendance-admin"
 
 
 class SavedSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,13 +28,6 @@ class SavedSession(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"SavedSession({self.username!r} at {self.hub!r})"
-
-
-def state_folder(environment: Mapping[str, str]) -> Path:
-    """`$XDG_STATE_HOME/attendance-admin`, else `~/.local/state/attendance-admin` (XDG base directories)."""
-    named = environment.get("XDG_STATE_HOME", "")
-    base = Path(named) if named.startswith("/") else Path.home() / ".local" / "state"
-    return base / _FOLDER_NAME
 
 
 class SessionFile:
