@@ -14,8 +14,9 @@ import pytest
 from kiosk.admin.command_line import parser
 from kiosk.admin.faults import StateUnusable
 from kiosk.admin.output import Output, local_time
-from kiosk.admin.saved_session import SavedSession, SessionFile, state_folder
+from kiosk.admin.saved_session import SavedSession, SessionFile
 from kiosk.admin.tables import Column, Fit
+from kiosk.folders import kiosk_folder, state_folder
 from protocol.replies import DepartmentItem, HubStatusResult
 
 HUB = "http://127.0.0.1:8080"
@@ -117,9 +118,14 @@ def test_tokens_are_in_no_repr() -> None:
 
 
 def test_the_state_folder_is_xdgs() -> None:
-    assert state_folder({"XDG_STATE_HOME": "/x"}) == Path("/x/attendance-admin")
-    assert state_folder({"XDG_STATE_HOME": "relative"}) == Path.home() / ".local/state/attendance-admin"
-    assert state_folder({}) == Path.home() / ".local/state/attendance-admin"
+    assert state_folder({"XDG_STATE_HOME": "/x"}, "p") == Path("/x/p")
+    assert state_folder({"XDG_STATE_HOME": "relative"}, "p") == Path.home() / ".local/state/p"
+    assert state_folder({}, "p") == Path.home() / ".local/state/p"
+
+
+def test_a_terminals_folder_is_its_service_managers_where_there_is_one() -> None:
+    assert kiosk_folder({"STATE_DIRECTORY": "/var/lib/a:/var/lib/b", "XDG_STATE_HOME": "/x"}) == Path("/var/lib/a")
+    assert kiosk_folder({"XDG_STATE_HOME": "/x"}) == Path("/x/attendance-kiosk")
 
 
 @pytest.mark.parametrize(
