@@ -18,10 +18,13 @@ from kiosk.admin.output import Output
 from kiosk.admin.prompts import Prompts
 from kiosk.admin.tables import Column, Fit
 from protocol.roster import EmployeeImport, EmployeeImported, ImportField, ImportLine
+from protocol.values import MAX_FRAME_BYTES
 
 PART_CHARACTERS: Final = 40_000
 PART_BYTES: Final = 60_000
 """Of a part's text as JSON: a frame is under 65,536 bytes, and the command takes some of them."""
+_ENVELOPE_BYTES: Final = 500
+"""Of the rest of the command, at most."""
 _FIELDS: Final = frozenset(get_args(ImportField))
 
 
@@ -81,6 +84,8 @@ def parts_of(text: str) -> Iterator[str]:
 async def import_people(desk: Desk, options: argparse.Namespace, output: Output) -> None:
     """Send, report. Raises FaultsInFile where a line can't be taken: then nothing was written."""
     parts = list(parts_of(options.csv))
+    if len(json.dumps(options.mapping, ensure_ascii=False).encode()) > MAX_FRAME_BYTES - PART_BYTES - _ENVELOPE_BYTES:
+        parts.append("")
     try:
         report = await desk.write(lambda link: _send(link, parts, options, output, desk), desk.request_key)
     finally:

@@ -29,14 +29,8 @@ def bash_script(capsys: pytest.CaptureFixture[str]) -> str:
 def completed(script: str, line: str) -> set[str]:
     bash = shutil.which("bash")
     assert bash is not None
-    done = subprocess.run(
-        [bash, "--norc", "-c", ASK.format(line=line)],
-        input=script,
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=True,
-    )
+    asking = [bash, "--norc", "-c", ASK.format(line=line)]
+    done = subprocess.run(asking, input=script, capture_output=True, text=True, timeout=20, check=True)
     return {word.strip() for word in done.stdout.splitlines() if word.strip()}
 
 

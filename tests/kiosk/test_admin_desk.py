@@ -38,8 +38,9 @@ class Wires:
         return self
 
     async def __aenter__(self) -> Any:  # noqa: ANN401 - stands for a HubLink
-        if isinstance(self.script[0], HubUnreachable):
-            raise self.script.popleft()
+        if isinstance(away := self.script[0], HubUnreachable):
+            self.script.popleft()
+            raise away
         self.opened += 1
         return self
 
@@ -84,7 +85,7 @@ async def test_an_answer_that_never_comes_ends_with_the_key_by_which_it_can_be_a
 async def test_a_hub_that_was_never_reached_is_not_tried_again() -> None:
     wires = Wires(HubUnreachable("away"), DONE)
     async with desk_over(wires) as desk:
-        with pytest.raises(HubUnreachable, match="^away$"):
+        with pytest.raises(HubUnreachable, match=r"^away$"):
             await desk.do(RESET, PinIsReset)
     assert wires.asked == []
 

@@ -22,15 +22,8 @@ SHEET = "número;nombre\r\n1;Núñez “Pepe” D’Angelo\r\n"
 
 
 def report(**changes: Any) -> EmployeeImported:  # noqa: ANN401 - the fields of EmployeeImported
-    members: dict[str, Any] = {
-        "re": 1,
-        "done": True,
-        "created": 1,
-        "updated": 1,
-        "unchanged": 1,
-        "faults": 0,
-        "lines": [],
-    }
+    counts = {"created": 1, "updated": 1, "unchanged": 1, "faults": 0}
+    members: dict[str, Any] = {"re": 1, "done": True, "lines": [], **counts}
     return EmployeeImported(**(members | changes))
 
 
@@ -97,6 +90,14 @@ async def test_a_long_file_goes_in_order_with_the_mapping_at_its_end(tmp_path: P
     assert {each.request_key for each in asked} == {KEY}
     assert {each.dry_run for each in asked} == {True}
     assert [each.mapping for each in asked[-2:]] == [None, {"Nº": "employee_number", "a=b": "display_name"}]
+
+
+async def test_a_mapping_of_many_long_columns_has_a_frame_of_its_own(tmp_path: Path) -> None:
+    columns = [argument for number in range(50) for argument in ("--map", f"{number:東>200}=ignore")]
+    run = Typed("employee", "import", sheet(tmp_path, b"a" * 39_000), *columns, hub=hub(report()))
+    await run.run()
+    assert len(run.hub.asked[-1].mapping) == 50
+    assert all(len(encode(each)) < MAX_FRAME_BYTES for each in run.hub.asked)
 
 
 LINES = [
