@@ -112,7 +112,9 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
             response = refusal_response(refused, language_of(request))
         if not response.prepared:
             response.headers[REQUEST_ID_HEADER] = request_id
-        if (route := _route(request)) not in _QUIET_ROUTES:
+        # A flood is counted (`hub_requests_throttled_total`), not written down line by line.
+        quiet = response.status == HTTPStatus.TOO_MANY_REQUESTS
+        if (route := _route(request)) not in _QUIET_ROUTES and not quiet:
             duration_ms = round((time.perf_counter() - began) * 1_000, 1)
             _log.info("request", method=request.method, route=route, status=response.status, duration_ms=duration_ms)
     return response

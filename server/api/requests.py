@@ -48,9 +48,13 @@ def came_over_tls(request: web.Request, trusted: tuple[Network, ...]) -> bool:
 
 
 def check_origin(request: web.Request, settings: Settings) -> None:
-    """Refuse pages of other origins; programs send no Origin. Raises Refused(forbidden)."""
+    """Refuse pages of other origins; programs send no Origin. Raises Refused(forbidden).
+
+    Scheme, host and port must be those of one that is allowed, letter for letter, as browsers write them. Two headers
+    are refused whatever they say: nobody knows by which of them a proxy went.
+    """
     origins = request.headers.getall(hdrs.ORIGIN, [])
-    if any(origin not in settings.allowed_origins for origin in origins):
+    if len(origins) > 1 or any(origin not in settings.allowed_origins for origin in origins):
         raise Refused(ErrorCode.FORBIDDEN, "origin not allowed")
 
 

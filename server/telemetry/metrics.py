@@ -42,6 +42,15 @@ class LoginResult(StrEnum):
     THROTTLED = "throttled"
 
 
+class SocketLimit(StrEnum):
+    """What there were too many of when a socket was turned away."""
+
+    OF_ADDRESS = "of_address"
+    OF_ACCOUNT = "of_account"
+    UNAUTHENTICATED_OF_ADDRESS = "unauthenticated_of_address"
+    UNAUTHENTICATED = "unauthenticated"
+
+
 class RefreshResult(StrEnum):
     ROTATED = "rotated"
     REPEATED = "repeated"
@@ -108,6 +117,14 @@ class Metrics:
             "hub_pushes_collapsed", "Changes that a later one of the same person replaced", registry=self.registry
         )
         self._logins = Counter("hub_logins", "Sign-ins at this hub", ["result"], registry=self.registry)
+        self._throttled = Counter(
+            "hub_requests_throttled", "HTTP requests answered 429 before they were looked at", ["route"],
+            registry=self.registry,
+        )  # fmt: skip
+        self._turned_away = Counter(
+            "hub_sockets_turned_away", "WebSocket clients that a limit on sockets refused or ended", ["limit"],
+            registry=self.registry,
+        )  # fmt: skip
         self._refreshes = Counter("hub_token_refreshes", "Refresh tokens shown", ["result"], registry=self.registry)
         for role in Role:
             self._connections.labels(role)
@@ -117,6 +134,8 @@ class Metrics:
             self._forks.labels(sign)
         for kind in Healed:
             self._healed.labels(kind)
+        for limit in SocketLimit:
+            self._turned_away.labels(limit)
         for cause in Loss:
             self._bell_losses.labels(cause)
 
@@ -168,6 +187,13 @@ class Metrics:
 
     def login(self, result: LoginResult) -> None:
         self._logins.labels(result).inc()
+
+    def throttled(self, route: str) -> None:
+        """`route` is a route's name in `server/api/http.py`."""
+        self._throttled.labels(route).inc()
+
+    def turned_away(self, limit: SocketLimit) -> None:
+        self._turned_away.labels(limit).inc()
 
     def refresh(self, result: RefreshResult) -> None:
         self._refreshes.labels(result).inc()

@@ -69,6 +69,19 @@ async def test_a_foreign_origin_is_refused(demo: RunningDemo, origin: str) -> No
     assert await upgrade(demo.ws_url, (SUBPROTOCOL,), origin.format(port=demo.port)) == 403
 
 
+async def test_a_doubled_origin_is_refused(demo: RunningDemo) -> None:
+    ours = f"Origin: http://127.0.0.1:{demo.port}\r\n"
+    for origins, status in ((ours, 101), (ours + ours, 403), (ours + "Origin: https://evil.example\r\n", 403)):
+        reader, writer = await asyncio.open_connection("127.0.0.1", demo.port)
+        writer.write(
+            f"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{origins}"
+            f"Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+        )
+        assert (await reader.readline()).startswith(f"HTTP/1.1 {status} ".encode())
+        writer.close()
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 async def test_a_hub_allows_the_origins_of_its_own_port(demo: RunningDemo, second_hub: ServingHub, host: str) -> None:
     assert await upgrade(demo.ws_url, (SUBPROTOCOL,), f"http://{host}:{demo.port}") == 101

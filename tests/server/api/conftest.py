@@ -18,6 +18,7 @@ from server.api.http import MIDDLEWARES, setup_http
 from server.secrets.local import open_key_file
 from server.services.accounts import Accounts
 from server.services.hashing import SlowHashes
+from server.services.login_attempts import LoginAttempts, LoginLimits
 from server.services.second_factor import SecondFactor, totp_binding
 from server.services.tokens import AccessTokens
 from server.settings import Settings, read_settings
@@ -87,6 +88,7 @@ async def client(
         hashes,
         AccessTokens(secrets, issuer=settings.token_issuer),
         metrics,
+        attempts=LoginAttempts(database, secrets, LoginLimits.from_settings(settings), None),
         second_factor=SecondFactor(secrets, lambda: datetime.now(UTC), issuer="Test", required_of=()),
         clock=lambda: datetime.now(UTC),
         access_token_minutes=settings.access_token_minutes,

@@ -90,6 +90,16 @@ def test_other_origins_are_refused(settings: Settings, origin: str) -> None:
         check_origin(a_request("192.0.2.1", ("Origin", origin)), settings)
 
 
+@pytest.mark.parametrize("second", ["http://127.0.0.1:8080", "http://localhost:8080", "https://evil.example", "null"])
+def test_a_doubled_origin_is_refused_whatever_it_says(settings: Settings, second: str) -> None:
+    allowed = "http://127.0.0.1:8080"
+    for origins in ((allowed, second), (second, allowed)):
+        with pytest.raises(Refused):
+            check_origin(a_request("192.0.2.1", *(("Origin", origin) for origin in origins)), settings)
+    with pytest.raises(Refused):
+        check_origin(a_request("192.0.2.1", ("Origin", f"{allowed}, {second}")), settings)
+
+
 @pytest.mark.parametrize(
     ("header", "language"), [("es", "es"), ("es-AR,en;q=0.8", "es"), ("en,es", "en"), ("", "en"), ("eso", "en")]
 )

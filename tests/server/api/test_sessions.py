@@ -141,6 +141,23 @@ async def test_a_cookie_and_no_token_of_ours(client: Client) -> None:
         await problem(await client.post("/api/token/refresh", json={"refresh_token": token}), 401, "unauthenticated")
 
 
+async def figures_of(client: Client) -> str:
+    token = open_key_file(client.app[keys.SETTINGS].key_file).metrics_token
+    return await (await client.get("/metrics", headers={"Authorization": f"Bearer {token}"})).text()
+
+
+async def test_five_logins_a_minute_with_one_name_whether_it_is_anybodys_or_not(client: Client) -> None:
+    for name in ("ana", "nobody"):
+        answers = await asyncio.gather(*(login(client, username=name, password="guess") for _ in range(12)))
+        assert sorted(answer.status for answer in answers) == [401] * 5 + [429] * 7
+        throttled = next(answer for answer in answers if answer.status == 429)
+        body = await problem(throttled, 429, "rate_limited")
+        assert name not in str(body)
+        assert 1 <= int(throttled.headers["Retry-After"]) <= 60
+    assert (await login(client)).status == 429, "not even the right password is looked at"
+    assert 'hub_logins_total{result="throttled"} 15.0' in await figures_of(client)
+
+
 async def test_thirty_logins_a_minute_from_one_address_even_at_once(client: Client) -> None:
     answers = await asyncio.gather(*(login(client, username=f"guess-{index}") for index in range(100)))
     statuses = [answer.status for answer in answers]
@@ -152,6 +169,4 @@ async def test_thirty_logins_a_minute_from_one_address_even_at_once(client: Clie
     # What a client says of itself changes nothing.
     answer = await client.post("/api/login", json=CREDENTIALS, headers={"X-Forwarded-For": "198.51.100.7"})
     assert answer.status == 429
-    token = open_key_file(client.app[keys.SETTINGS].key_file).metrics_token
-    figures = await client.get("/metrics", headers={"Authorization": f"Bearer {token}"})
-    assert 'hub_logins_total{result="throttled"} 71.0' in await figures.text()
+    assert 'hub_requests_throttled_total{route="login"} 71.0' in await figures_of(client)
