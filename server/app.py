@@ -21,6 +21,7 @@ from server.hub.connections import Connections
 from server.hub.context import HubContext
 from server.hub.outgoing import Flusher
 from server.hub.subscriptions import Switchboard
+from server.rules.people_csv import Grammar
 from server.rules.punches import PunchRules
 from server.secrets.local import open_key_file, utc_now
 from server.services.account_admin import AccountAdmin
@@ -40,6 +41,7 @@ from server.services.login_attempts import LoginAttempts, LoginLimits
 from server.services.own_account import OwnAccount
 from server.services.pairing import AttemptLimits, Pairing
 from server.services.passwords import Passwords
+from server.services.people_import import PeopleImport
 from server.services.pins import PinCheck
 from server.services.places import Places
 from server.services.preparation import Preparation
@@ -276,6 +278,14 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[HubContext,
         ),
         roster=Roster(roster_acts, number_pattern=settings.number_pattern),
         badges=Badges(database, secrets, hashes, roster_acts, badge_pattern=settings.badge_pattern),
+        people_import=PeopleImport(
+            database,
+            secrets,
+            roster_acts,
+            Grammar(number=settings.number_pattern, badge=settings.badge_pattern),
+            max_rows=settings.import_max_rows,
+            max_bytes=settings.import_max_bytes,
+        ),
         places=Places(roster_acts, on_new_site=boards.look),
         fleet=Fleet(database, acts, clock=utc_now, silent_after_seconds=settings.silent_after_seconds),
         account_admin=AccountAdmin(acts, passwords, second_factor),

@@ -111,6 +111,12 @@ class Settings:
     writers: Annotated[int, Means("writers that share the sites among them", 1, 32)] = 2
     crypto_threads: Annotated[int, Means("threads that open seals and check signatures", 1, 64)] = 2
 
+    # Imports
+    import_max_rows: Annotated[int, Means("people in one import", 1, 1_000_000)] = 10_000
+    import_max_bytes: Annotated[int, Means("the text of one import, which its connection keeps", 1_024, 1 << 28)] = (
+        4 * 1_048_576
+    )
+
     # Live presence
     silent_after_seconds: Annotated[int, Means("without a report, before a terminal is called silent", 10, 3_600)] = 90
     head_interval_seconds: Annotated[float, Means("between two heads of a watched site", 0.1, 60)] = 5.0

@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Final, assert_never
 from uuid import UUID
 
+from msgspec import structs
+
 from protocol.base import Reply
 from protocol.errors import ErrorCode
 from protocol.roster import (
@@ -22,6 +24,7 @@ from protocol.roster import (
     EmployeeCreate,
     EmployeeDeactivate,
     EmployeeImport,
+    EmployeeImported,
     EmployeeRehire,
     EmployeeUpdate,
     PinReset,
@@ -42,6 +45,8 @@ from server.hub.connection import Connection
 from server.services.directory import Position, fold
 from storage.repositories.roster import HeldBadge
 
+LINES_IN_A_PART: Final = 1_000
+"""Of an import's report: far below the size of a frame, however long a problem's text is."""
 _BadgePosition: Final = tuple[datetime, UUID]
 
 
@@ -58,7 +63,7 @@ async def handle(connection: Connection, command: RosterCommand) -> Reply | None
         case EmployeeRehire():
             return await context.roster.rehire(actor, command)
         case EmployeeImport():
-            raise Refused(ErrorCode.UNKNOWN_COMMAND, str(command.__struct_config__.tag))
+            return await import_people(connection, command)
         case BadgeList():
             return await list_badges(connection, command)
         case BadgeAssign():
@@ -83,6 +88,22 @@ async def handle(connection: Connection, command: RosterCommand) -> Reply | None
             return await context.places.update_department(actor, command)
         case _:
             assert_never(command)
+
+
+async def import_people(connection: Connection, command: EmployeeImport) -> EmployeeImported:
+    """One part more, or with the last one the report, itself in parts."""
+    service, upload = connection.context.people_import, connection.upload
+    connection.upload = None  # what was begun ends with a part that doesn't fit
+    upload = service.collect(upload, command)
+    if not command.last:
+        connection.upload = upload
+        return EmployeeImported(re=command.id, done=False, created=0, updated=0, unchanged=0, faults=0, lines=[])
+    report = await service.run(actor_of(connection, command), command, upload)
+    lines = report.lines
+    while len(lines) > LINES_IN_A_PART:
+        connection.send(structs.replace(report, lines=lines[:LINES_IN_A_PART], last=False))
+        lines = lines[LINES_IN_A_PART:]
+    return structs.replace(report, lines=lines)
 
 
 def list_sites(connection: Connection, command: SiteList) -> SiteListResult:

@@ -31,6 +31,7 @@ from server.hub.outgoing import Outgoing
 from server.hub.subscriptions import Watch
 from server.rules.permissions import is_permitted
 from server.services.accounts import Session
+from server.services.people_import import Upload
 
 MAX_MALFORMED: Final = 5
 """The malformed message that closes a connection."""
@@ -77,6 +78,7 @@ class Connection:
         "in_flight",
         "language",
         "outgoing",
+        "upload",
         "watch",
     )
 
@@ -94,6 +96,7 @@ class Connection:
         self.connection_id = uuid4()
         self.language = Language.EN
         self.watch: Watch | None = None
+        self.upload: Upload | None = None
         self.outgoing = Outgoing(
             transport,
             context.flusher,

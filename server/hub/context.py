@@ -25,6 +25,7 @@ from server.services.ingest import Ingest
 from server.services.kiosks import Kiosks
 from server.services.own_account import OwnAccount
 from server.services.pairing import Pairing
+from server.services.people_import import PeopleImport
 from server.services.places import Places
 from server.services.roster import Roster
 from server.services.sessions import Sessions
@@ -73,6 +74,7 @@ class HubContext:
     roster: Roster
     badges: Badges
     places: Places
+    people_import: PeopleImport
     account_admin: AccountAdmin
     own_account: OwnAccount
     sessions: Sessions

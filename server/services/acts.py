@@ -7,7 +7,7 @@ whatever became of the first answer.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from uuid import UUID
@@ -76,6 +76,17 @@ class Act:
             employee_id=employee_id,
             before=before,
             after=after,
+            address=self.actor.address,
+            request_id=self.actor.request_id,
+        )
+
+    async def note_people(self, action: str, people: Sequence[audit.PersonNote]) -> None:
+        """Write an entry for each of many people."""
+        await audit.add_people(
+            self.connection,
+            actor=self.actor.name,
+            action=action,
+            people=people,
             address=self.actor.address,
             request_id=self.actor.request_id,
         )

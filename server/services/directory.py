@@ -85,19 +85,18 @@ class Directory:
         return [employee_id for employee_id, moment in self._expiries.items() if moment <= now]
 
     async def _replace(self, employees: Sequence[Employee]) -> None:
-        def build() -> tuple[dict[UUID, Position], list[Position], dict[UUID, str]]:
-            positions = {employee.employee_id: _position(employee) for employee in employees}
-            texts = {employee.employee_id: _searchable(employee) for employee in employees}
-            return positions, sorted(positions.values()), texts
+        def build() -> tuple[dict[UUID, Employee], dict[UUID, Position], list[Position], dict[UUID, str]]:
+            known = {employee.employee_id: employee for employee in employees}
+            positions = {employee_id: _position(employee) for employee_id, employee in known.items()}
+            texts = {employee_id: _searchable(employee) for employee_id, employee in known.items()}
+            return known, positions, sorted(positions.values()), texts
 
         built = build() if len(employees) <= _PLACED_AT_ONCE else await asyncio.to_thread(build)
-        self._positions, self._order, self._searchable = built
-        self.employees = {employee.employee_id: employee for employee in employees}
+        self.employees, self._positions, self._order, self._searchable = built
 
     async def _merge(self, changed: Sequence[Employee]) -> None:
         if len(changed) > _PLACED_AT_ONCE:
-            known = self.employees | {employee.employee_id: employee for employee in changed}
-            await self._replace(list(known.values()))
+            await self._replace([*self.employees.values(), *changed])  # of two with one id the latter counts
             return
         for employee in changed:
             place = _position(employee)

@@ -6,7 +6,7 @@ Boards learn in the act's own transaction, so that no punch comes between: strea
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 from uuid import UUID
@@ -21,9 +21,10 @@ from storage.postgres import Connection, Database
 from storage.repositories import people, presence
 
 _R = TypeVar("_R", bound=Reply)
+_T = TypeVar("_T")
 _RELOCKS: Final = 5
-_WRITTEN_AT_ONCE: Final = 1_000
-"""Changes in one statement: encoding more of them at once would be felt by everyone else on this hub."""
+_AT_ONCE: Final = 1_000
+"""Rows in one statement: encoding or reading more of them at once would be felt by everyone else on this hub."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,12 @@ class RosterActs:
         return reply
 
 
+def slices(rows: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    """So many at a time as may be read or written at once."""
+    for start in range(0, len(rows), _AT_ONCE):
+        yield rows[start : start + _AT_ONCE]
+
+
 async def tell_boards(connection: Connection, moves: Sequence[Move], version: int) -> list[SiteChanges]:
     """Write what changes on boards, as the last thing before the commit: punches at these sites wait until then.
 
@@ -123,22 +130,28 @@ async def tell_boards(connection: Connection, moves: Sequence[Move], version: in
 async def _tell(
     connection: Connection, moves: Sequence[Move], version: int, more: frozenset[UUID]
 ) -> list[SiteChanges]:
-    employee_ids = [move.employee_id for move in moves]
+    moves = sorted(moves, key=lambda move: move.employee_id)  # the order in which presence is locked
     homes = {home.site_id for move in moves for home in (move.before, move.after) if home is not None}
-    at_work = await people.people_at_work(connection, employee_ids)
-    sites = homes | more | {one.at_site_id for one in at_work.values() if one.at_site_id is not None}
+    sites = homes | more
+    for some in slices(moves):
+        at_work = await people.people_at_work(connection, [move.employee_id for move in some])
+        sites |= {one.at_site_id for one in at_work.values() if one.at_site_id is not None}
     if not sites:
         return []
     epoch, heads = await presence.lock_streams(connection, list(sites))
-    present = await presence.lock_presence(connection, employee_ids)
-    if missed := frozenset(one.at_site_id for one in present.values() if one.at_site_id) - heads.keys():
-        raise _LockMoreError(missed)
-    changes = _changes(moves, present)
+    changes: dict[UUID, list[Change]] = {}
+    for some in slices(moves):
+        present = await presence.lock_presence(connection, [move.employee_id for move in some])
+        if missed := frozenset(one.at_site_id for one in present.values() if one.at_site_id) - heads.keys():
+            raise _LockMoreError(missed)
+        for site_id, change in _changes(some, present):
+            changes.setdefault(site_id, []).append(change)
     now = await presence.commit_clock(connection)
     for site_id, appended in changes.items():
-        for start in range(0, len(appended), _WRITTEN_AT_ONCE):
-            some = appended[start : start + _WRITTEN_AT_ONCE]
-            await presence.append_changes(connection, {site_id: (heads[site_id] + start, some)}, now)
+        head = heads[site_id]
+        for written in slices(appended):
+            await presence.append_changes(connection, {site_id: (head, written)}, now)
+            head += len(written)
     return [
         SiteChanges(
             site_id=site_id,
@@ -152,8 +165,7 @@ async def _tell(
     ]
 
 
-def _changes(moves: Sequence[Move], present: Mapping[UUID, Presence]) -> dict[UUID, list[Change]]:
-    changes: dict[UUID, list[Change]] = {}
+def _changes(moves: Sequence[Move], present: Mapping[UUID, Presence]) -> Iterator[tuple[UUID, Change]]:
     for move in moves:
         person = present[move.employee_id]
         # On the board of the site where they belong, and on that of the site where they are.
@@ -163,7 +175,8 @@ def _changes(moves: Sequence[Move], present: Mapping[UUID, Presence]) -> dict[UU
         if move.before and move.after and move.before.department_id != move.after.department_id:
             left = move.before.department_id
         for site_id in sorted(site for site in boards | former if site is not None):
-            changes.setdefault(site_id, []).append(
+            yield (
+                site_id,
                 Change(
                     move.employee_id,
                     on_board=site_id in boards,
@@ -171,6 +184,5 @@ def _changes(moves: Sequence[Move], present: Mapping[UUID, Presence]) -> dict[UU
                     since=person.since,
                     at_site_id=person.at_site_id,
                     left_department_id=left,
-                )
+                ),
             )
-    return changes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -139,6 +139,43 @@ async def list_entries(
 
 def _fields(text: str | None) -> dict[str, Any] | None:
     return None if text is None else msgspec.json.decode(text, type=dict[str, Any])
+
+
+class PersonNote(NamedTuple):
+    """One of many people whom an act is about."""
+
+    employee_id: UUID
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
+
+
+ADD_PEOPLE = """
+INSERT INTO audit (actor, action, subject, employee_id, before, after, address, request_id)
+SELECT $1, $2, 'employee:' || employee_id, employee_id, before, after, $6, $7
+FROM unnest($3::uuid[], $4::jsonb[], $5::jsonb[]) AS n (employee_id, before, after)
+"""
+
+
+async def add_people(
+    connection: Connection,
+    *,
+    actor: str,
+    action: str,
+    people: Sequence[PersonNote],
+    address: str | None,
+    request_id: str | None,
+) -> None:
+    """One act that is about many: an entry for each."""
+    await connection.execute(
+        ADD_PEOPLE,
+        actor,
+        action,
+        [person.employee_id for person in people],
+        [_json(person.before) for person in people],
+        [_json(person.after) for person in people],
+        address,
+        request_id,
+    )
 
 
 def _json(fields: Mapping[str, Any] | None) -> str | None:

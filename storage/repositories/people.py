@@ -29,10 +29,11 @@ WITH changed AS (
 )
 SELECT e.employee_id, e.employee_number, e.display_name, e.site_id, e.department_id,
        e.deactivated_at IS NULL AS active,
-       (SELECT count(*) FROM badges b
-        WHERE b.employee_id = e.employee_id AND b.revoked_at IS NULL
-          AND (b.valid_until IS NULL OR b.valid_until > now())) AS badges
-FROM changed JOIN employees e USING (employee_id)
+       count(b.badge_id) FILTER (
+           WHERE b.revoked_at IS NULL AND (b.valid_until IS NULL OR b.valid_until > now())
+       ) AS badges
+FROM changed JOIN employees e USING (employee_id) LEFT JOIN badges b USING (employee_id)
+GROUP BY e.employee_id
 """
 TEMPORARY_BADGES = """
 SELECT employee_id, min(valid_until) AS valid_until FROM badges

@@ -56,6 +56,14 @@ async def lock_numbers(connection: Connection, numbers: Sequence[str]) -> list[P
     return [PersonRow(*row) for row in await connection.fetch(LOCK_NUMBERS, list(numbers))]
 
 
+QUEUE_IMPORTS = "SELECT pg_advisory_xact_lock(hashtextextended('employee.import', 0))"
+
+
+async def queue_imports(connection: Connection) -> None:
+    """One import at a time: each locks people by the thousand, in slices."""
+    await connection.execute(QUEUE_IMPORTS)
+
+
 DEPARTMENT_SITE = "SELECT site_id FROM departments WHERE department_id = $1"
 
 

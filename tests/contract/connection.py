@@ -95,7 +95,7 @@ class Connection:
             return
         if re in self._answered:
             self.violations.append(f"a second answer to {re}: {message['type']}")
-        if message["type"] == "presence.state" and not message["last"]:
+        if message.get("last") is False:  # more of the same answer follows
             return
         self._answered.add(re)
         if (future := self._answers.get(re)) and not future.done():

@@ -141,6 +141,7 @@ class HubProcess(Process):
             roster=as_any(None),
             badges=as_any(None),
             places=as_any(None),
+            people_import=as_any(None),
             account_admin=as_any(None),
             own_account=as_any(None),
             sessions=as_any(None),
