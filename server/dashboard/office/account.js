@@ -5,7 +5,7 @@ import { ask } from "./dialogs.js";
 import { faultOf } from "./faults.js";
 import { choiceField } from "./fields.js";
 import { personPicker } from "./person_picker.js";
-import { button, facts, partHead } from "./pieces.js";
+import { button, facts, partHead, rewrite } from "./pieces.js";
 import { SessionsBlock } from "./sessions.js";
 
 export class AccountPart {
@@ -55,7 +55,7 @@ export class AccountPart {
     const key = JSON.stringify([this.#account, this.#problem?.code, this.#office.placesRevision]);
     if (key !== this.#shown) {
       this.#shown = key;
-      this.#body.replaceChildren(...this.#content());
+      rewrite(this.#body, this.#content());
     }
     if (this.#account) this.#sessions.show();
   }

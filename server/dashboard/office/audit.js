@@ -4,7 +4,7 @@ import { wireTime } from "../clock.js";
 import { Listing } from "./listing.js";
 import { fromField, toField } from "./moments.js";
 import { ListFrame, Table, button, partHead, searchBox } from "./pieces.js";
-import { changesOf, idOfActor } from "./audit_entry.js";
+import { changesOf, idOfActor, shortSubject } from "./audit_entry.js";
 import { personPicker } from "./person_picker.js";
 
 const zone = new Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -120,7 +120,7 @@ export class AuditPart {
       if (typeof name === "string") this.#names.set(employeeId, name);
       return this.#narrowing({ person: employeeId }, this.#names.get(employeeId) ?? this.#office.language.say("audit_a_person", { id: employeeId.slice(-6) }));
     }
-    return name ?? subject ?? "—";
+    return name ?? (subject ? element("span", { title: subject, text: shortSubject(subject) }) : "—");
   }
 
   #narrowing(change, text) {

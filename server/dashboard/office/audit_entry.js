@@ -7,6 +7,11 @@ export function idOfActor(actor) {
   return /^(?:account|device):(.+)$/.exec(actor)?.[1] ?? null;
 }
 
+/** @returns {string} `session …a265b8`: an id's end tells two apart as well as all of it. */
+export function shortSubject(subject) {
+  return subject.replace(/^(\w+):.*(.{6})$/, "$1 …$2");
+}
+
 /** @returns {{name: string, before: string|null, after: string|null}[]} what differs; null: it wasn't there. */
 export function changesOf({ before, after }) {
   const names = [...new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])];

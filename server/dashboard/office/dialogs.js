@@ -111,8 +111,8 @@ function filled(fields, language) {
 
 function show(refused, fields, tell, language) {
   const { key, values, field } = faultOf(refused);
-  const sentence = language.say(key, values);
   const named = fields.find((one) => one.name === field || one.also?.includes(field));
+  const sentence = language.say((refused.code === "invalid" && named?.wrong) || key, values);
   if (!named) return tell(sentence);
   named.fault(sentence);
   named.focus();

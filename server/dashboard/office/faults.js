@@ -5,19 +5,23 @@ const KNOWN = new Set([
   "conflict", "disconnected", "expired", "forbidden", "internal", "invalid", "not_found", "overloaded", "rate_limited",
   "timed_out", "too_large", "unavailable", "unauthenticated",
 ]);
-/** Fields whose conflict deserves more than "taken". */
-const TAKEN = new Set(["badge", "employee_number", "username", "name", "fingerprint", "status", "request_key"]);
+/** Fields whose conflict deserves more than "it has changed". */
+const TAKEN = new Set([
+  "account_id", "active", "badge", "employee_number", "fingerprint", "name", "request_key", "role", "scope", "status", "username",
+]);
 /** Fields of which one can say better what is wrong. */
-const INVALID = new Set(["badge", "employee_number", "pin", "username", "password", "new", "time_zone", "display_name", "name", "csv"]);
-const WRONG = new Set(["current", "password", "code"]);
+const INVALID = new Set([
+  "account_id", "badge", "code", "csv", "current", "display_name", "employee_id", "employee_number", "lost_at", "name", "new",
+  "password", "pin", "scope", "time_zone", "username", "valid_until",
+]);
 
 /** @returns {{key: string, values: object, field: string|null}} what to say, and of which field. */
 export function faultOf(problem) {
   const code = problem.code ?? "internal";
   const field = typeof problem.details?.field === "string" ? problem.details.field : null;
-  if (code === "conflict" && TAKEN.has(field)) return { key: `fault_taken_${field}`, values: {}, field };
-  if (code === "invalid" && INVALID.has(field)) return { key: `fault_invalid_${field}`, values: {}, field };
-  if (["forbidden", "unauthenticated"].includes(code) && WRONG.has(field)) return { key: `fault_wrong_${field}`, values: {}, field };
+  const whole = field?.split(".")[0]; // `scope.site_ids` is a part of `scope`
+  if (code === "conflict" && TAKEN.has(whole)) return { key: `fault_taken_${whole}`, values: {}, field };
+  if (code === "invalid" && INVALID.has(whole)) return { key: `fault_invalid_${whole}`, values: {}, field };
   if (code === "rate_limited" && problem.retryAfterMs) {
     return { key: "fault_rate_limited_for", values: { count: Math.ceil(problem.retryAfterMs / 1000) }, field };
   }

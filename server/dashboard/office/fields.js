@@ -10,6 +10,8 @@ let made = 0;
  * @property {() => *} value
  * @property {boolean} required
  * @property {(text: string) => void} fault "" takes it off.
+ * @property {string[]} [also] other names by which the hub calls it.
+ * @property {string} [wrong] the words for a value that the hub calls invalid.
  * @property {() => void} focus
  */
 
@@ -23,8 +25,15 @@ export function textField({ name, label, value = "", hint = "", required = false
   return framed({ name, label, hint, required, control: input, value: () => (trim ? input.value.trim() : input.value) });
 }
 
-/** A password of one's own: typed where its field says so, and never proposed by a browser for something else. */
+/** A password that is to be: never proposed by a browser for something else. */
 export const passwordField = (parts) => textField({ type: "password", maxlength: 1_000, autocomplete: "new-password", ...parts });
+
+/** The password that one has: a hub that finds it invalid means that it is wrong. */
+export function ownPasswordField({ name, label }) {
+  const field = passwordField({ name, label, autocomplete: "current-password", required: true });
+  field.wrong = "fault_wrong_password";
+  return field;
+}
 
 /** @param {object} parts as above; `options` are `{value, label}`. */
 export function choiceField({ name, label, value = "", hint = "", required = false, options, onChange = null }) {

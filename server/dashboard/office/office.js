@@ -39,6 +39,7 @@ export class Office {
   #placesShown = -1;
   #lists = {};
   #toastTimer = null;
+  #arrived = false;
   #navigation = "";
 
   /**
@@ -180,6 +181,8 @@ export class Office {
       this.#part.placesChanged?.(look);
     }
     this.#part.show();
+    if (this.#arrived) byId("office-title")?.focus({ preventScroll: true });
+    this.#arrived = false;
     return true;
   }
 
@@ -210,6 +213,6 @@ export class Office {
     const denied = () => [element("h1", { id: "office-title", tabindex: -1, text: language.say("part_denied_title") }), element("p", { class: "muted", text: language.say("part_denied_text") })];
     byId("office-body").replaceChildren(...(part ? part.build() : denied()));
     window.scrollTo(0, 0);
-    if (moved) byId("office-title")?.focus({ preventScroll: true });
+    this.#arrived = moved;
   }
 }

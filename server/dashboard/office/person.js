@@ -4,7 +4,7 @@ import { ask, showOnce } from "./dialogs.js";
 import { assignBadge } from "./badge_form.js";
 import { textField } from "./fields.js";
 import { Listing } from "./listing.js";
-import { ListFrame, Table, button, chip, facts, partHead } from "./pieces.js";
+import { ListFrame, Table, button, chip, facts, partHead, rewrite } from "./pieces.js";
 import { activity, personFields } from "./people.js";
 import { faultOf } from "./faults.js";
 
@@ -64,7 +64,7 @@ export class PersonPart {
     const key = JSON.stringify([this.#person, this.#problem?.code, this.#office.placesRevision]);
     if (key !== this.#shown) {
       this.#shown = key;
-      this.#body.replaceChildren(...this.#content());
+      rewrite(this.#body, this.#content());
     }
     this.#frame?.show(this.#badges);
   }

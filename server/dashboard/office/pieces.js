@@ -1,5 +1,5 @@
 /** What several parts of the office are made of: tables, chips, filters, states, facts. */
-import { arrange, element, setText, shape } from "../elements.js";
+import { arrange, byId, element, setText, shape } from "../elements.js";
 import { faultOf } from "./faults.js";
 
 /** A word and a shape, then a colour. */
@@ -109,7 +109,16 @@ export function facts(pairs) {
 }
 
 export function button(text, run, kind = "") {
-  return element("button", { type: "button", class: kind || null, text, on: { click: run } });
+  return element("button", { type: "button", class: kind || null, text, data: { act: text }, on: { click: run } });
+}
+
+/** Writes a part anew; whoever stood on something of it stands on it again, or on the part's title where it is gone. */
+export function rewrite(body, nodes) {
+  const held = body.contains(document.activeElement) ? document.activeElement : null;
+  body.replaceChildren(...nodes);
+  if (!held) return;
+  const again = [...body.querySelectorAll("button")].find((one) => held.dataset.act && one.dataset.act === held.dataset.act);
+  (again ?? byId(held.id) ?? byId("office-title"))?.focus({ preventScroll: true });
 }
 
 /** The head of a part: where one is, what one may do there. */

@@ -64,14 +64,13 @@ export class PlacesPart {
         may("department.update") ? button(say("rename"), () => this.#department(site, department), "quiet") : null,
       ),
     );
-    const acts = [];
-    if (may("site.update")) acts.push(button(say("edit"), () => this.#site(site), "quiet"));
-    if (may("department.create")) acts.push(button(say("new_department"), () => this.#department(site, null)));
+    const title = element("div", { class: "site-title" }, element("h2", { text: site.name }), element("p", { class: "muted", text: site.time_zone }));
     return element(
       "section",
       { class: "card block", data: { key: site.site_id }, "aria-label": site.name },
-      element("header", {}, element("h2", { text: site.name }), element("p", { class: "muted", text: site.time_zone }), ...acts),
+      element("header", {}, title, may("site.update") ? button(say("edit"), () => this.#site(site), "quiet") : null),
       lines.length ? element("ul", { class: "departments" }, ...lines) : element("p", { class: "muted", text: say("departments_empty") }),
+      may("department.create") ? button(say("new_department"), () => this.#department(site, null), "add") : null,
     );
   }
 

@@ -2,7 +2,7 @@
 import { element } from "../elements.js";
 import { factorSecret } from "./accounts.js";
 import { ask } from "./dialogs.js";
-import { passwordField, textField } from "./fields.js";
+import { ownPasswordField, passwordField, textField } from "./fields.js";
 import { SECOND_FACTOR_ROLES } from "./permissions.js";
 import { button, partHead } from "./pieces.js";
 import { qrDrawing } from "./qr_view.js";
@@ -56,7 +56,7 @@ export class SecurityPart {
     ask(this.#office, {
       title: say("password_change"),
       text: say("password_change_text"),
-      fields: [passwordField({ name: "current", label: say("password_current"), autocomplete: "current-password", required: true }), wanted, repeated],
+      fields: [ownPasswordField({ name: "current", label: say("password_current") }), wanted, repeated],
       action: say("password_change"),
       command: (values) => {
         if (values.new.length < LEAST_PASSWORD) return wanted.fault(say("fault_invalid_new")), wanted.focus(), null;
@@ -77,7 +77,7 @@ export class SecurityPart {
     ask(this.#office, {
       title: say("factor_begin"),
       text: say("factor_begin_text"),
-      fields: [passwordField({ name: "password", label: say("password_current"), autocomplete: "current-password", required: true })],
+      fields: [ownPasswordField({ name: "password", label: say("password_current") })],
       action: say("go_on"),
       command: ({ password }) => ({ type: "totp.begin", password }),
       done: ({ totp_uri: uri }) => (uri ? this.#confirmFactor(uri) : this.#office.toast(say("secret_lost"))),
@@ -107,7 +107,7 @@ export class SecurityPart {
       title: say("factor_remove"),
       text: say("factor_remove_text"),
       fields: [
-        passwordField({ name: "password", label: say("password_current"), autocomplete: "current-password", required: true }),
+        ownPasswordField({ name: "password", label: say("password_current") }),
         textField({ name: "code", label: say("totp"), inputmode: "numeric", autocomplete: "one-time-code", maxlength: 12, required: true }),
       ],
       action: say("factor_remove"),

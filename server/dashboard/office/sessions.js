@@ -1,20 +1,20 @@
 /** Live sessions, one's own or an account's, and how to end one. */
 import { element } from "../elements.js";
+import { clientName } from "./client_name.js";
 import { ask } from "./dialogs.js";
+import { Listing } from "./listing.js";
 import { ListFrame, Table, button, chip } from "./pieces.js";
 
 export class SessionsBlock {
   #office;
-  #accountId;
   #onEnded;
   #frame;
-  #asked = 0;
-  #state = { items: null, problem: null, busy: false, hasMore: false, state: "loading" };
+  #listing;
 
   /** @param {string|null} accountId null: one's own. @param {(session: object) => void} onEnded */
   constructor(office, accountId, onEnded) {
     this.#office = office;
-    this.#accountId = accountId;
+    this.#listing = new Listing({ read: office.read, command: () => ({ type: "session.list", account_id: accountId }), onChange: office.redraw });
     this.#onEnded = onEnded;
     const { language } = office;
     const say = (key) => language.say(key);
@@ -24,31 +24,23 @@ export class SessionsBlock {
       label: say("sessions"),
       key: (session) => session.session_id,
       columns: [
-        { label: say("session_began"), cell: (session) => moment(session.began_at) },
-        { label: say("session_seen"), cell: (session) => moment(session.renewed_at) },
+        { label: say("session_began"), cell: (session) => moment(session.began_at), class: "when" },
+        { label: say("session_seen"), cell: (session) => moment(session.renewed_at), class: "when" },
         { label: say("session_from"), cell: (session) => origin(session) },
         { label: say("state"), cell: (session) => (session.current ? chip("good", say("session_current"), "in") : "") },
         { label: say("actions"), class: "acts", cell: (session) => element("div", { class: "row-acts" }, button(say("session_end"), () => this.#end(session), "danger-text")) },
       ],
     });
-    this.#frame = new ListFrame({ language, table, empty: () => say("sessions_empty"), onMore: () => {}, onAgain: () => this.refresh() });
+    this.#frame = new ListFrame({ language, table, empty: () => say("sessions_empty"), onMore: () => this.#listing.more(), onAgain: () => this.refresh() });
     this.node = element("section", { class: "card block", "aria-label": say("sessions") }, element("header", {}, element("h2", { text: say("sessions") })), this.#frame.node);
   }
 
-  async refresh() {
-    const asked = ++this.#asked;
-    try {
-      const answer = await this.#office.read({ type: "session.list", account_id: this.#accountId });
-      if (asked === this.#asked) this.#state = { ...this.#state, items: answer.items, problem: null, state: "ready" };
-    } catch (problem) {
-      if (asked !== this.#asked || (this.#state.items && problem.code === "disconnected")) return;
-      this.#state = { ...this.#state, problem, state: "failed" };
-    }
-    this.#office.redraw();
+  refresh() {
+    return this.#listing.items === null ? this.#listing.load({}) : this.#listing.refresh();
   }
 
   show() {
-    this.#frame.show(this.#state);
+    this.#frame.show(this.#listing);
   }
 
   #end(session) {
@@ -68,5 +60,6 @@ export class SessionsBlock {
 }
 
 function origin({ address, client }) {
-  return [address, client].filter(Boolean).join(" · ") || "—";
+  const text = [address, clientName(client)].filter(Boolean).join(" · ") || "—";
+  return element("span", { title: client, text });
 }

@@ -6,7 +6,7 @@ import { choiceField, textField } from "./fields.js";
 import { faultOf } from "./faults.js";
 import { fromField } from "./moments.js";
 import { siteOptions } from "./people.js";
-import { button, facts, partHead } from "./pieces.js";
+import { button, facts, partHead, rewrite } from "./pieces.js";
 import { inGroups, standingOf } from "./terminal_state.js";
 import { backlog, clockText, terminalChip } from "./terminals.js";
 
@@ -56,9 +56,7 @@ export class TerminalPart {
     const key = JSON.stringify([this.#device, this.#problem?.code, this.#office.placesRevision]);
     if (key === this.#shown) return;
     this.#shown = key;
-    const held = this.#body.contains(document.activeElement) ? document.activeElement.dataset.act : null;
-    this.#body.replaceChildren(...this.#content());
-    if (held) this.#body.querySelector(`[data-act="${held}"]`)?.focus();
+    rewrite(this.#body, this.#content());
   }
 
   #content() {
@@ -101,11 +99,7 @@ export class TerminalPart {
   #actions(standing) {
     const { language, may } = this.#office;
     const acts = [];
-    const add = (key, run, kind) => {
-      const made = button(language.say(key), run, kind);
-      made.dataset.act = key;
-      acts.push(made);
-    };
+    const add = (key, run, kind) => acts.push(button(language.say(key), run, kind));
     if (standing === "retired" || standing === "revoked") return acts;
     if (standing !== "pending" && may("device.move")) add("terminal_move", () => this.#move(), "");
     if (standing !== "pending" && may("device.retire")) add("terminal_retire", () => this.#retire(), "");
@@ -120,7 +114,6 @@ export class TerminalPart {
     const { fingerprint, device_id } = this.#device;
     const confirm = button(say("fingerprint_same"), () => this.#confirm(device_id, fingerprint), "primary");
     const other = button(say("fingerprint_other"), () => this.#sure("terminal_revoke", { type: "device.revoke" }), "danger-text");
-    confirm.dataset.act = "confirm";
     return element(
       "section",
       { class: "card block compare", "aria-label": say("fingerprint") },
