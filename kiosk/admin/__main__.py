@@ -86,7 +86,10 @@ async def _run(options: argparse.Namespace, settings: Settings, say: Words) -> N
                 options.prepare(options, prompts)
             connect = partial(open_link, options.hub, sign_in, settings, lang=options.lang)
             key = options.request_key or uuid4()
-            async with Desk(connect, output, prompts=prompts, request_key=key, settings=settings) as desk:
+            is_repeated = options.request_key is not None
+            async with Desk(
+                connect, output, prompts=prompts, request_key=key, is_repeated=is_repeated, settings=settings
+            ) as desk:
                 await options.run(desk, options, output)
 
 

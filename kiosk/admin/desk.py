@@ -38,6 +38,7 @@ class Desk(Asker):
         *,
         prompts: Prompts,
         request_key: UUID,
+        is_repeated: bool = False,
         settings: Settings,
         pauses_seconds: tuple[float, ...] = _RECONNECT_SECONDS,
     ) -> None:
@@ -50,6 +51,8 @@ class Desk(Asker):
         self.prompts = prompts
         self.request_key = request_key
         """This command line's own: what it writes, it writes once."""
+        self.is_repeated = is_repeated
+        """Whether something may have been asked before: then secrets may have been told before."""
         self.import_timeout_seconds = settings.import_timeout_seconds
 
     async def __aenter__(self) -> Self:
@@ -93,6 +96,7 @@ class Desk(Asker):
                 code = down.close_code if isinstance(down, LinkDown) else None
                 if pause is None or not self._was_connected or is_refusal(code):
                     raise
+                self.is_repeated = True
                 say = self._output.say
                 why = say.recognised(str(down))
                 self._output.note(say("connection lost ({why}); connecting again", why=why))

@@ -19,10 +19,10 @@ from kiosk.settings import Settings
 from protocol.base import Command, Reply
 from protocol.commands import AuthRefresh
 from protocol.errors import CloseCode, ProtocolError
-from protocol.replies import AuthRefreshed, Scope
+from protocol.replies import AuthRefreshed, Error, Scope
 
 _R = TypeVar("_R", bound=Reply)
-_TRIES: Final = 5
+TRIES: Final = 5
 _LONGEST_RETRY_SECONDS: Final = 5.0
 
 
@@ -38,17 +38,22 @@ class HubLink(Asker):
         self.scope: Scope | None = None
         """What this connection may see, once welcomed."""
 
-    async def ask(self, make: Callable[..., Command], answer: type[_R]) -> _R:
+    async def ask(self, make: Callable[..., Command], answer: type[_R], *, tries: int = TRIES) -> _R:
         """Ask for one answer; a hub that can't answer now is asked again a few times. Raises CommandRefused."""
-        _, reply = await self._first_reply(make, answer, self._settings.answer_timeout_seconds)
+        _, reply = await self._first_reply(make, answer, self._settings.answer_timeout_seconds, tries)
         return reply
 
     async def ask_parts(
-        self, make: Callable[..., Command], answer: type[_R], *, timeout_seconds: float | None = None
+        self,
+        make: Callable[..., Command],
+        answer: type[_R],
+        *,
+        timeout_seconds: float | None = None,
+        tries: int = TRIES,
     ) -> list[_R]:
         """As `ask`, for an answer in parts, of which only the last says so; each may take `timeout_seconds`."""
         timeout = timeout_seconds or self._settings.answer_timeout_seconds
-        command_id, part = await self._first_reply(make, answer, timeout)
+        command_id, part = await self._first_reply(make, answer, timeout, tries)
         parts = [part]
         while not getattr(part, "last", True):
             event = await self._answer_to(command_id, timeout)
@@ -59,17 +64,16 @@ class HubLink(Asker):
         return parts
 
     async def _first_reply(
-        self, make: Callable[..., Command], answer: type[_R], timeout_seconds: float
+        self, make: Callable[..., Command], answer: type[_R], timeout_seconds: float, tries: int
     ) -> tuple[int, _R]:
-        for tries_left in reversed(range(_TRIES)):
+        for tries_left in reversed(range(tries)):
             command_id = await self.send(make)
             event = await self._answer_to(command_id, timeout_seconds)
             if not isinstance(event, Failed):
                 return command_id, _expected(event, answer)
             if not event.error.retry or not tries_left:
                 raise CommandRefused(event.error)
-            delay = (event.error.retry_after_ms or 500) / 1000
-            await asyncio.sleep(min(delay, _LONGEST_RETRY_SECONDS))
+            await asyncio.sleep(pause_seconds(event.error))
         raise AssertionError("unreachable")
 
     async def send(self, make: Callable[..., Command]) -> int:
@@ -142,6 +146,11 @@ async def open_link(hub_url: str, sign_in: SignIn, settings: Settings, *, lang: 
                 return
         refused = token
     raise SignInNeeded("the hub doesn't accept this session: use `login`")
+
+
+def pause_seconds(error: Error) -> float:
+    """Until something is asked again that the hub can't do now."""
+    return min((error.retry_after_ms or 500) / 1000, _LONGEST_RETRY_SECONDS)
 
 
 def _expected(event: Replied, answer: type[_R]) -> _R:

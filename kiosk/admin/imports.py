@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import codecs
 import json
 import sys
@@ -12,8 +13,8 @@ from pathlib import Path
 from typing import Final, get_args
 
 from kiosk.admin.desk import Desk
-from kiosk.admin.faults import FaultsInFile, FileUnusable, UsageFault
-from kiosk.admin.hub_link import HubLink
+from kiosk.admin.faults import CommandRefused, FaultsInFile, FileUnusable, UsageFault
+from kiosk.admin.hub_link import TRIES, HubLink, pause_seconds
 from kiosk.admin.output import Output
 from kiosk.admin.prompts import Prompts
 from kiosk.admin.tables import Column, Fit
@@ -87,12 +88,26 @@ async def import_people(desk: Desk, options: argparse.Namespace, output: Output)
     if len(json.dumps(options.mapping, ensure_ascii=False).encode()) > MAX_FRAME_BYTES - PART_BYTES - _ENVELOPE_BYTES:
         parts.append("")
     try:
-        report = await desk.write(lambda link: _send(link, parts, options, output, desk), desk.request_key)
+        report = await desk.write(lambda link: _sent(link, parts, options, output, desk), desk.request_key)
     finally:
         output.progress("")
     _print(report, output, is_trial=options.dry_run)
     if report[-1].faults:
         raise FaultsInFile("{count} lines can't be taken: nothing was written", count=report[-1].faults)
+
+
+async def _sent(
+    link: HubLink, parts: list[str], options: argparse.Namespace, output: Output, desk: Desk
+) -> list[EmployeeImported]:
+    """A hub that can't take a part now wants the file from its beginning."""
+    for tries_left in reversed(range(TRIES)):
+        try:
+            return await _send(link, parts, options, output, desk)
+        except CommandRefused as refused:
+            if not refused.error.retry or not tries_left:
+                raise
+            await asyncio.sleep(pause_seconds(refused.error))
+    raise AssertionError("unreachable")
 
 
 async def _send(
@@ -114,8 +129,8 @@ async def _send(
         output.progress(say("sending: {done} of {all} parts", done=number + 1, all=len(parts)))
         if is_last:
             output.progress(say("the hub is at work on {count} lines …", count=options.csv.count("\n")))
-            return await link.ask_parts(command, EmployeeImported, timeout_seconds=desk.import_timeout_seconds)
-        await link.ask(command, EmployeeImported)
+            return await link.ask_parts(command, EmployeeImported, timeout_seconds=desk.import_timeout_seconds, tries=1)
+        await link.ask(command, EmployeeImported, tries=1)
     raise AssertionError("unreachable")
 
 

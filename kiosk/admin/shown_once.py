@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from operator import attrgetter
 
 from msgspec import structs
@@ -17,24 +17,23 @@ from protocol.base import Reply
 def show_secrets(
     output: Output,
     answer: Reply,
-    expected: Mapping[str, str],
+    headings: Mapping[str, str],
     *,
-    others: Mapping[str, str] | None = None,
+    expected: Collection[str],
     qr_text: str | None = None,
 ) -> None:
-    """Print the `expected` members (name → heading) behind the `others`.
+    """Print the members that `headings` names, as far as the answer has them.
 
-    Raises SecretLost where one is null: it was in an answer that got lost.
+    Raises SecretLost where one of `expected` is null: it was in an answer that got lost.
     """
     members = structs.asdict(answer)
-    lost = [heading for name, heading in expected.items() if members[name] is None]
-    shown = {name: heading for name, heading in {**(others or {}), **expected}.items() if members[name] is not None}
+    shown = [Column(heading, attrgetter(name)) for name, heading in headings.items() if members[name] is not None]
     if output.as_json or shown:
-        output.details([Column(heading, attrgetter(name)) for name, heading in shown.items()], answer)
-    if lost:
+        output.details(shown, answer)
+    if qr_text is not None:
+        output.drawing(drawn(qr_text))
+    if lost := [headings[name] for name in expected if members[name] is None]:
         raise SecretLost(
             "done, but what is shown once was in an answer that got lost: have it made anew ({what})",
             what=", ".join(lost),
         )
-    if qr_text is not None:
-        output.drawing(drawn(qr_text))

@@ -10,6 +10,7 @@ import aiohttp
 from kiosk.admin.faults import AdminFault, CodeNeeded, HubBusy, HubUnreachable, SignInNeeded
 from kiosk.admin.saved_session import SavedSession, SessionFile
 from kiosk.link.client import http_url
+from kiosk.link.conversation import VERSION
 from kiosk.plain_text import plain
 from kiosk.settings import Settings
 
@@ -89,7 +90,7 @@ class SignIn:
 
     async def _post(self, path: str, body: dict[str, str]) -> dict[str, Any]:
         timeout = aiohttp.ClientTimeout(total=self._settings.http_timeout_seconds)
-        headers = {"Accept-Language": self._lang}
+        headers = {"Accept-Language": self._lang, "User-Agent": f"attendance-admin/{VERSION}"}
         try:
             async with (
                 aiohttp.ClientSession(timeout=timeout, headers=headers) as http,

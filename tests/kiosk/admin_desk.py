@@ -81,7 +81,7 @@ class ScriptedHub(Asker):
         }
         self.asked: list[Any] = []
 
-    async def ask(self, make: Callable[..., Command], answer: type[_R]) -> _R:
+    async def ask(self, make: Callable[..., Command], answer: type[_R], **_: object) -> _R:
         command = make(id=len(self.asked) + 1)
         self.asked.append(command)
         told = self._script[str(command.__struct_config__.tag)]
@@ -154,6 +154,7 @@ class Typed:
             output,
             prompts=self.prompts,
             request_key=options.request_key or KEY,
+            is_repeated=options.request_key is not None,
             settings=Settings(),
         ) as desk:
             await options.run(desk, options, output)

@@ -18,6 +18,7 @@ from protocol.accounts import (
     AccountListResult,
     AccountScope,
     AccountUpdated,
+    AuditItem,
     AuditListResult,
     PasswordChanged,
     SessionItem,
@@ -487,6 +488,47 @@ async def test_a_secret_whose_answer_got_lost_is_said_to_be_lost(
     with pytest.raises(SecretLost) as raised:
         await typed(line, answers=answers, script=lost).run()
     assert raised.value.exit_code == Exit.SECRET_LOST
+
+
+async def test_a_second_factor_that_no_hub_made_is_missed_only_where_an_answer_may_have_been_lost() -> None:
+    told: dict[str, Answer] = {
+        "account.create": AccountCreated(re=1, account_id=MADE, password="made by the hub", totp_uri=None)
+    }
+    assert "made by the hub" in await typed("account create eva|--role|admin", script=told).run()
+    with pytest.raises(SecretLost, match="second factor"):
+        await typed(f"account create eva|--role|admin|--request-key|{KEY}", script=told).run()
+
+
+async def test_a_second_factor_that_the_hub_makes_unasked_is_shown() -> None:
+    assert URI in await typed("account update ana|--everywhere").run()
+    nothing: dict[str, Answer] = {"account.update": AccountUpdated(re=1, password=None, totp_uri=None)}
+    assert await typed("account update ana|--everywhere", script=nothing).run() == "changed: ana\n"
+
+
+async def test_the_audit_tells_what_changed_with_the_names_of_places() -> None:
+    act = AuditItem(
+        audit_id=MADE,
+        at=NOON,
+        actor=f"account:{ACCOUNT}",
+        actor_name="ana",
+        action="employee.update",
+        subject=f"employee:{LUCIA}",
+        employee_id=LUCIA,
+        before={"display_name": "Lucía", "site_id": str(NORTE), "active": True, "until": None},
+        after={
+            "display_name": "Luz\x1b[2J",
+            "site_id": str(SUR),
+            "active": True,
+            "until": None,
+            "department_ids": None,
+        },
+        address="192.0.2.7",
+        request_id=None,
+    )
+    script: dict[str, Answer] = {"audit.list": AuditListResult(re=1, items=[act], next_cursor=None)}
+    line = (await typed("audit list", script=script).run()).splitlines()[1]
+    assert "display_name: Lucía → Luz, site_id: Planta Norte → Planta Sur  " in line
+    assert "active" not in line
 
 
 async def test_tables_bear_names_beside_ids_and_nothing_that_steers_a_terminal() -> None:

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.admin.faults import Exit, FaultsInFile, FileUnusable, UsageFault
+from kiosk.admin.faults import CommandRefused, Exit, FaultsInFile, FileUnusable, UsageFault
 from kiosk.admin.imports import PART_CHARACTERS, decoded, parts_of
 from protocol.codec import encode
+from protocol.errors import ErrorCode
+from protocol.replies import Error
 from protocol.roster import EmployeeImport, EmployeeImported, ImportLine
 from protocol.values import MAX_FRAME_BYTES
 from tests.kiosk.admin_desk import KEY, Answer, ScriptedHub, Typed
@@ -98,6 +100,21 @@ async def test_a_mapping_of_many_long_columns_has_a_frame_of_its_own(tmp_path: P
     await run.run()
     assert len(run.hub.asked[-1].mapping) == 50
     assert all(len(encode(each)) < MAX_FRAME_BYTES for each in run.hub.asked)
+
+
+async def test_a_hub_that_can_not_go_on_gets_the_file_from_its_beginning(tmp_path: Path) -> None:
+    told = hub(report())
+    refusals = [ErrorCode.UNAVAILABLE]
+    ask = told.ask
+
+    async def busy_at_the_end(make: Any, answer: Any, **how: Any) -> Any:  # noqa: ANN401 - as ScriptedHub.ask
+        if make(id=1).last and refusals:
+            raise CommandRefused(Error(re=1, code=refusals.pop(), message="not now", retry=True, retry_after_ms=1))
+        return await ask(make, answer, **how)
+
+    told.ask = busy_at_the_end  # type: ignore[method-assign]  # the one method that is scripted here
+    await Typed("employee", "import", sheet(tmp_path, b"a" * 90_000), hub=told).run()
+    assert [each.part for each in told.asked] == [0, 1, 0, 1, 2]
 
 
 LINES = [

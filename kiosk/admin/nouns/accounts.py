@@ -33,6 +33,8 @@ from protocol.accounts import (
 )
 
 _ROLES: Final[Sequence[str]] = get_args(PersonRole)
+_STRICT: Final = frozenset({"admin", "inspector"})
+"""Roles of which a hub may want a second factor, which it then makes by itself."""
 
 
 def add(commands: Commands) -> None:
@@ -122,14 +124,15 @@ async def account_create(desk: Desk, options: argparse.Namespace, output: Output
         employee_id=await employee_id(desk, options.employee),
     )
     created = await desk.do(command, AccountCreated)
-    secrets = {} if options.password is not None else {"password": say("password")}
-    if _needs_factor(options.role):
-        secrets["totp_uri"] = say("second factor")
-    show_secrets(output, created, secrets, others={"account_id": say("id")}, qr_text=created.totp_uri)
+    headings = {"account_id": say("id"), **_secrets(say)}
+    expected = [] if options.password is not None else ["password"]
+    if desk.is_repeated and options.role in _STRICT:
+        expected.append("totp_uri")
+    show_secrets(output, created, headings, expected=expected, qr_text=created.totp_uri)
 
 
-def _needs_factor(role: str) -> bool:
-    return role in {"admin", "inspector"}
+def _secrets(say: Words) -> dict[str, str]:
+    return {"password": say("password"), "totp_uri": say("second factor")}
 
 
 async def _wanted_scope(desk: Desk, options: argparse.Namespace) -> AccountScope | None:
@@ -163,14 +166,14 @@ async def account_update(desk: Desk, options: argparse.Namespace, output: Output
         reset_totp=options.reset_totp,
     )
     updated = await desk.do(command, AccountUpdated)
-    secrets = {"password": say("password")} if options.reset_password else {}
-    becomes_strict = options.role is not None and _needs_factor(options.role) and not account.totp
+    expected = ["password"] if options.reset_password else []
+    becomes_strict = desk.is_repeated and options.role in _STRICT and not account.totp
     if options.reset_totp or becomes_strict:
-        secrets["totp_uri"] = say("second factor")
-    if not secrets:
+        expected.append("totp_uri")
+    if expected or updated.totp_uri is not None:
+        show_secrets(output, updated, _secrets(say), expected=expected, qr_text=updated.totp_uri)
+    else:
         output.done(say("changed: {who}", who=account.username), account_id=account.account_id)
-        return
-    show_secrets(output, updated, secrets, qr_text=updated.totp_uri)
 
 
 async def _new_scope(desk: Desk, options: argparse.Namespace) -> AccountScope | None:

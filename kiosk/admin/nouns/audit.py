@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from kiosk.admin.desk import Desk
-from kiosk.admin.lookup import account_named, employee_id
+from kiosk.admin.lookup import Names, account_named, all_names, employee_id
 from kiosk.admin.output import NOTHING, Output, local_time
 from kiosk.admin.parsing import Commands, moment
 from kiosk.admin.tables import Column, Fit
@@ -45,22 +45,49 @@ async def audit_list(desk: Desk, options: argparse.Namespace, output: Output) ->
         Column(say("when"), lambda item: local_time(item.at), Fit.WHOLE),
         Column(say("who"), lambda item: item.actor_name or item.actor),
         Column(say("what"), lambda item: item.action, Fit.WHOLE),
-        Column(say("change"), _change),
+        Column(say("change"), lambda item: _change(item, names, output)),
         Column(say("on whom"), lambda item: item.subject, Fit.SPARE),
         Column(say("from where"), lambda item: item.address, Fit.SPARE),
     ]
-    output.items(columns, await desk.items(command, AuditListResult, options.limit))
+    items = await desk.items(command, AuditListResult, options.limit)
+    names = Names({}, {}) if output.as_json else await all_names(desk)
+    output.items(columns, items)
 
 
-def _change(item: AuditItem) -> str | None:
-    """`name: A → B, site: C`."""
+def _change(item: AuditItem, names: Names, output: Output) -> str | None:
+    """`display_name: A → B, site_id: Planta Norte`; what was nothing and is nothing isn't told."""
     before, after = item.before or {}, item.after or {}
-    told = [f"{name}: {_step(before, after, name)}" for name in sorted({*before, *after})]
+    told = []
+    for field in sorted({*before, *after}):
+        old, new = (_value(field, each.get(field), names, output) for each in (before, after))
+        if field not in before and new != NOTHING:
+            told.append(f"{field}: {new}")
+        elif old != new:
+            told.append(f"{field}: {old} → {new}")
     return ", ".join(told) or None
 
 
-def _step(before: Mapping[str, Any], after: Mapping[str, Any], name: str) -> str:
-    old, new = (NOTHING if each.get(name) is None else str(each[name]) for each in (before, after))
-    if name not in before or name not in after:
-        return new if name in after else old
-    return f"{old} → {new}" if old != new else new
+def _value(field: str, value: Any, names: Names, output: Output) -> str:  # noqa: ANN401 - whatever JSON holds
+    if isinstance(value, list):
+        return ", ".join(_value(field, each, names, output) for each in value) or NOTHING
+    if isinstance(value, str):
+        if (named := _named(field, value, names)) is not None:
+            return named
+        if field.endswith(("_at", "until")):
+            return _moment(value)
+    return output.cell(value)
+
+
+def _named(field: str, value: str, names: Names) -> str | None:
+    try:
+        known = UUID(value)
+    except ValueError:
+        return None
+    return names.department(known) if field.startswith("department") else names.site(known)
+
+
+def _moment(value: str) -> str:
+    try:
+        return str(local_time(value))
+    except ValueError:
+        return value

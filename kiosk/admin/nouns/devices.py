@@ -77,7 +77,8 @@ async def device_invite(desk: Desk, options: argparse.Namespace, output: Output)
     say = output.say
     site = await site_named(desk, options.site)
     invited = await desk.do(partial(DeviceInvite, site_id=site.site_id, name=options.name), DeviceInvited)
-    show_secrets(output, invited, {"pairing_code": say("pairing code")}, qr_text=_qr_text(invited))
+    headings = {"pairing_code": say("pairing code")}
+    show_secrets(output, invited, headings, expected=["pairing_code"], qr_text=_qr_text(invited))
     output.line(say("good once, until {time}", time=local_time(invited.expires_at)))
 
 
@@ -118,7 +119,7 @@ def _state(item: DeviceItem, say: Words) -> str:
 
 def _clock(item: DeviceItem) -> str | None:
     """How far a terminal's wall clock is off, to the second."""
-    return None if item.clock_offset_ms is None else f"{item.clock_offset_ms / 1000:+.0f} s"
+    return None if item.clock_offset_ms is None else f"{round(item.clock_offset_ms / 1000):+d} s"
 
 
 async def device_confirm(desk: Desk, options: argparse.Namespace, output: Output) -> None:

@@ -79,7 +79,8 @@ async def password_change(desk: Desk, options: argparse.Namespace, output: Outpu
 async def totp_begin(desk: Desk, options: argparse.Namespace, output: Output) -> None:
     say = output.say
     begun = await desk.do(partial(TotpBegin, password=options.password), TotpBegun)
-    show_secrets(output, begun, {"totp_uri": say("second factor")}, qr_text=begun.totp_uri)
+    headings = {"totp_uri": say("second factor")}
+    show_secrets(output, begun, headings, expected=["totp_uri"], qr_text=begun.totp_uri)
     output.note(say("now `totp confirm` with a code of it; until then the old one serves"))
 
 

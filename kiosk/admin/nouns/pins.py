@@ -36,7 +36,7 @@ async def pin_set(desk: Desk, options: argparse.Namespace, output: Output) -> No
     employee = await employee_named(desk, options.employee)
     answer = await desk.do(partial(PinSet, employee_id=employee.id, pin=options.pin), PinIsSet)
     if options.generate:
-        show_secrets(output, answer, {"pin": output.say("PIN")})
+        show_secrets(output, answer, {"pin": output.say("PIN")}, expected=["pin"])
     else:
         output.done(output.say("set: the PIN of {who}", who=employee.label), employee_id=employee.id)
 
