@@ -171,17 +171,17 @@ class Boards:
             self._metrics.hole_healed(kind)
 
     async def _catch_up(self, feed: SiteFeed, head: int) -> None:
-        while feed.offset < head and feed.epoch is not None:
+        while feed.offset < head and (epoch := feed.epoch) is not None:
             after = feed.offset
             async with self._database.connection() as connection:
-                changes = await presence.changes_after(connection, feed.site_id, after, _READ_AT_ONCE)
+                changes = await presence.changes_after(connection, feed.site_id, epoch, after, _READ_AT_ONCE)
             if not changes:
                 await self._reload(feed)
                 return
             feed.apply(
                 SiteChanges(
                     site_id=feed.site_id,
-                    epoch=feed.epoch,
+                    epoch=epoch,
                     after=after,
                     changes=changes,
                     committed_at=datetime.now(UTC),
@@ -195,7 +195,7 @@ class Boards:
             people = await presence.board(connection, feed.site_id)
             offset = heads.get(feed.site_id, 0)
             oldest = max(0, offset - self._kept_changes)
-            recent = await presence.changes_after(connection, feed.site_id, oldest, self._kept_changes)
+            recent = await presence.changes_after(connection, feed.site_id, epoch, oldest, self._kept_changes)
         if epoch == feed.epoch and offset < feed.offset:
             return  # a commit of ours overtook the snapshot
         feed.replace(
@@ -230,12 +230,12 @@ class Boards:
                 _log.error("reading heads failed", exc_info=error)
 
     async def _look(self, kind: Healed) -> None:
-        reached = {site_id: feed.offset for site_id, feed in self.feeds.items()}
+        reached = {site_id: (feed.epoch, feed.offset) for site_id, feed in self.feeds.items()}
         async with self._database.connection() as connection:
             epoch, version, heads = await presence.heads(connection)
             if self._went_back or any(
-                self.feeds[site_id].epoch == epoch and heads.get(site_id, offset) < offset
-                for site_id, offset in reached.items()
+                reached_epoch == epoch and heads.get(site_id, offset) < offset
+                for site_id, (reached_epoch, offset) in reached.items()
             ):
                 # Put back to an earlier state on its own timeline: only who saw the later one can tell.
                 _log.warning("the database went back: its streams begin a new epoch", epoch=epoch)

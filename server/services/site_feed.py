@@ -13,6 +13,8 @@ from storage.models import Change, SiteChanges
 
 _EARLY_BELLS: Final = 64
 """Bells of one site that may wait for an earlier one; what comes beyond is read from the log."""
+_LEFT_EPOCHS: Final = 8
+"""Epochs that are remembered as ended; whoever comes with an older one waits for a look at the database."""
 
 
 class SiteFeed:
@@ -25,6 +27,7 @@ class SiteFeed:
         self.people: dict[UUID, Change] = {}
         self._recent: deque[Change] = deque(maxlen=kept_changes)
         self._early: list[SiteChanges] = []
+        self._left_epochs: deque[UUID] = deque(maxlen=_LEFT_EPOCHS)
         self.healing: asyncio.Task[bool] | None = None
         """Reading the log; whether it could be read."""
 
@@ -40,6 +43,8 @@ class SiteFeed:
 
     def replace(self, epoch: UUID, offset: int, people: Sequence[Change], recent: Sequence[Change] = ()) -> None:
         """Start over from a fresh state; `recent` is the changes up to it, from which clients of any hub resume."""
+        if self.epoch is not None and self.epoch != epoch:
+            self._left_epochs.append(self.epoch)
         self.epoch, self.offset = epoch, offset
         self.people = {person.employee_id: person for person in people}
         self._recent.clear()
@@ -96,8 +101,12 @@ class SiteFeed:
         return epoch == self.epoch and self.offset - len(self._recent) <= offset <= self.offset
 
     def is_behind(self, epoch: UUID, offset: int) -> bool:
-        """Whether who stands there may have been told of what isn't here yet."""
-        return epoch != self.epoch or offset > self.offset
+        """Whether who stands there may have been told of what isn't here yet.
+
+        Nobody in an epoch that ended here: no epoch comes back. Else each client that hears of a new one, once for
+        each of its sites, would wait for another look at the database.
+        """
+        return offset > self.offset if epoch == self.epoch else epoch not in self._left_epochs
 
     def since(self, offset: int) -> dict[UUID, Change]:
         """The changes after `offset`, the last of each person."""

@@ -133,15 +133,21 @@ async def end_epoch(connection: Connection, ended: UUID) -> UUID:
     return epoch
 
 
+# In the one statement also the epoch: since heads were read, another database may stand behind the connection.
 CHANGES_AFTER = """
 SELECT "offset", employee_id, on_board, status, since, at_site_id, left_department_id
-FROM stream_changes WHERE site_id = $1 AND "offset" > $2 ORDER BY "offset" LIMIT $3
+FROM stream_changes WHERE site_id = $1 AND "offset" > $3 AND (SELECT current_epoch()) = $2 ORDER BY "offset" LIMIT $4
 """
 
 
-async def changes_after(connection: Connection, site_id: UUID, after: int, limit: int) -> list[Change] | None:
-    """The changes that follow `after`, at most `limit`; None when the next one is no longer kept."""
-    rows = await connection.fetch(CHANGES_AFTER, site_id, after, limit)
+async def changes_after(
+    connection: Connection, site_id: UUID, epoch: UUID, after: int, limit: int
+) -> list[Change] | None:
+    """The changes that follow `after` in `epoch`, at most `limit`; None when the next one is no longer kept.
+
+    There are none where the streams count in another epoch by now.
+    """
+    rows = await connection.fetch(CHANGES_AFTER, site_id, epoch, after, limit)
     if rows and rows[0]["offset"] != after + 1:
         return None
     return [

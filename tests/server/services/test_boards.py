@@ -287,6 +287,29 @@ async def test_a_new_site_gets_its_board_with_the_first_bell(desk: Desk) -> None
         assert desk.directory.sites[added.site_id].name == "A new one"
 
 
+async def test_changes_of_a_new_epoch_are_never_taken_for_the_old_one_s(desk: Desk) -> None:
+    """Heads are read, then the streams begin anew and go on, then the log is read."""
+    database = HeldUp(desk.database)
+    async with boards_of(desk, poll_seconds=1_000, database=database) as boards:
+        seen: list[tuple[UUID | None, int]] = []
+        boards.on_advance = lambda feed: seen.append((feed.epoch, feed.offset))
+        bells = await punches(desk, random.Random(6), 8)
+        bell = next(bell for bell in bells if bell.after > 0)
+        old, head, _ = await fresh(desk, bell.site_id)
+        database.gate.clear()
+        boards.heard(bell)
+        await until(lambda: database.waiting)
+        async with desk.database.connection() as connection:
+            await presence.end_epoch(connection, old)
+        await punches(desk, random.Random(7), 8)
+        assert (await fresh(desk, bell.site_id))[1] > head
+        database.gate.set()
+        await until(lambda: shown(boards.feeds[bell.site_id])[0] != old)
+        boards.look()
+        await settled(desk, boards)
+        assert max((offset for epoch, offset in seen if epoch == old), default=0) <= head
+
+
 async def test_a_client_is_met_where_another_hub_brought_it(desk: Desk) -> None:
     """Bells lost, no look yet: the log is read before the client is answered, once for all who ask."""
     async with boards_of(desk, poll_seconds=1_000) as boards:

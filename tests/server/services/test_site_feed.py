@@ -131,3 +131,15 @@ def test_two_changes_of_one_offset_contradict_each_other(arriving: SiteChanges, 
     feed = a_feed(kept_changes=9)
     feed.apply(batch(10, IN, BREAK))
     assert feed.contradicts(arriving) is contradicts
+
+
+def test_nobody_in_an_epoch_that_ended_here_knows_more() -> None:
+    """Who comes with an unknown one may: another hub may have seen it begin already."""
+    feed = a_feed()
+    assert feed.is_behind(OTHER, 1)
+    assert feed.is_behind(EPOCH, 11)
+    feed.replace(OTHER, 1, [IN])
+    assert not feed.is_behind(EPOCH, 11)
+    assert not feed.is_behind(OTHER, 1)
+    assert feed.is_behind(OTHER, 2)
+    assert feed.is_behind(UUID(int=9), 0)
