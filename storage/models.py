@@ -101,12 +101,16 @@ class BadgeHolder(msgspec.Struct, frozen=True):
 
 
 class PersonAtWork(msgspec.Struct, frozen=True):
-    """What a batch must know of a person before it locks anything."""
+    """What a batch must know of a person: read before it locks anything, and again under the lock.
+
+    `absences` is when someone who came back was gone: from, until.
+    """
 
     employee_id: UUID
     site_id: UUID
     deactivated_at: datetime | None
     at_site_id: UUID | None
+    absences: tuple[tuple[datetime, datetime], ...] = ()
 
 
 class Presence(msgspec.Struct, frozen=True):

@@ -112,6 +112,14 @@ class Switchboard:
     def _push(self, feed: SiteFeed, scope: Scope, offset: int) -> Shared:
         changes = feed.since(offset)
         visible = [change for change in changes.values() if self.sees(scope, change.employee_id)]
+        removed = [change.employee_id for change in visible if not change.on_board]
+        if scope.department_ids is not None and len(visible) < len(changes):
+            left = feed.departures(offset)
+            removed += [
+                employee_id
+                for employee_id in changes.keys() - {change.employee_id for change in visible}
+                if left.get(employee_id, set()) & scope.department_ids
+            ]
         assert feed.epoch is not None  # noqa: S101 - a feed that is watched was read
         encoded = encode(
             PresenceChanged(
@@ -120,7 +128,7 @@ class Switchboard:
                 from_=offset,
                 offset=feed.offset,
                 people=[self.person(change) for change in visible if change.on_board],
-                removed=[change.employee_id for change in visible if not change.on_board],
+                removed=removed,
             )
         )
         return Shared(encoded, collapsed=feed.offset - offset - len(changes))

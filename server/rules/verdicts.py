@@ -18,10 +18,17 @@ from storage.models import BadgeHolder
 
 
 class Identified(msgspec.Struct, frozen=True):
-    """The credential is this person's."""
+    """The credential is this person's. `absences` is when they were gone, before they came back: from, until."""
 
     employee_id: UUID
     deactivated_at: datetime | None
+    absences: tuple[tuple[datetime, datetime], ...] = ()
+
+    def is_gone(self, moment: datetime) -> bool:
+        """Whether they didn't work here at `moment`."""
+        if self.deactivated_at is not None and self.deactivated_at <= moment:
+            return True
+        return any(since <= moment < until for since, until in self.absences)
 
 
 class Unidentified(msgspec.Struct, frozen=True):
@@ -83,7 +90,7 @@ def judge(
             return Verdict(Outcome.HELD, Reason.BADGE_UNKNOWN)
         case Unidentified(reason=reason):
             return Verdict(Outcome.REFUSED, reason)
-        case Identified(deactivated_at=end) if end is not None and end <= moment:
+        case Identified() if identity.is_gone(moment):
             return Verdict(Outcome.REFUSED, Reason.EMPLOYEE_INACTIVE)
         case Identified():
             return RECORD

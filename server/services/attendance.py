@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from typing import Final, assert_never
 from uuid import UUID
 
+import msgspec
+
 from protocol.values import Reason
 from server.rules.punches import PunchRules, occurred_at
 from server.rules.verdicts import Identified, Identity, Unidentified, holder_at
@@ -125,9 +127,13 @@ class Attendance:
         for person in candidates.values():
             sites |= {site_id for site_id in (person.site_id, person.at_site_id) if site_id is not None}
         epoch, heads = await presence.lock_streams(connection, list(sites)) if sites else (None, {})
-        present = await presence.lock_presence(connection, list(candidates)) if candidates else {}
-        if missed := frozenset(p.at_site_id for p in present.values() if p.at_site_id) - heads.keys():
+        present, locked = await presence.lock_people(connection, list(candidates)) if candidates else ({}, {})
+        places = {site_id for person in locked.values() for site_id in (person.site_id, person.at_site_id) if site_id}
+        if missed := frozenset(places - heads.keys()):
             raise _LockMore(missed)
+        if any(known[employee_id] != person for employee_id, person in locked.items()):
+            known |= locked
+            resolved = _as_they_are(resolved, known)
         now = await presence.commit_clock(connection)
         facts = Facts(
             now=now,
@@ -268,4 +274,14 @@ def _identity(owner: UUID | Unidentified, known: Mapping[UUID, PersonAtWork]) ->
     person = known.get(owner)
     if person is None:
         return Unidentified(Reason.BADGE_UNKNOWN)
-    return Identified(owner, person.deactivated_at)
+    return Identified(owner, person.deactivated_at, person.absences)
+
+
+def _as_they_are(resolved: Sequence[Resolved], known: Mapping[UUID, PersonAtWork]) -> list[Resolved]:
+    """With people as they stand under the lock: since they were read, they may have been moved or let go."""
+    return [
+        msgspec.structs.replace(one, identity=_identity(one.identity.employee_id, known))
+        if isinstance(one.identity, Identified) and one.identity.employee_id in known
+        else one
+        for one in resolved
+    ]

@@ -32,6 +32,8 @@ class Healed(StrEnum):
     """No bell came: the heads in PostgreSQL, looked at all the time, told of it."""
     RECONNECT = "reconnect"
     """The connection to Redis was made anew, and what rang meanwhile was looked for at once."""
+    NAMES = "names"
+    """No hole: it was about people whom this hub had to read first, and was read with them."""
     EPOCH = "epoch"
     """The database was restored or failed over: the board was read afresh."""
 

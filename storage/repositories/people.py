@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
+
 from storage.models import BadgeHolder, Department, Employee, PersonAtWork, Site
 from storage.postgres import Connection
 
@@ -85,16 +87,20 @@ async def badge_holders(connection: Connection, hashes: Sequence[bytes]) -> dict
 
 
 PEOPLE_AT_WORK = """
-SELECT e.employee_id, e.site_id, e.deactivated_at, p.at_site_id
+SELECT e.employee_id, e.site_id, e.deactivated_at, p.at_site_id, e.absences
 FROM employees e JOIN presence p USING (employee_id) WHERE e.employee_id = ANY ($1::uuid[])
 """
 
 
 async def people_at_work(connection: Connection, employee_ids: Sequence[UUID]) -> dict[UUID, PersonAtWork]:
     """What a batch must know of people before it locks; their place is read again under the lock."""
-    return {
-        row["employee_id"]: PersonAtWork(*row) for row in await connection.fetch(PEOPLE_AT_WORK, list(employee_ids))
-    }
+    return {row["employee_id"]: at_work(row) for row in await connection.fetch(PEOPLE_AT_WORK, list(employee_ids))}
+
+
+def at_work(row: asyncpg.Record) -> PersonAtWork:
+    """A row that has a person's home and where they are."""
+    absences = tuple((one.lower, one.upper) for one in row["absences"])
+    return PersonAtWork(row["employee_id"], row["site_id"], row["deactivated_at"], row["at_site_id"], absences)
 
 
 @dataclass(frozen=True, slots=True)

@@ -230,7 +230,14 @@ def _stream_locks(tables: Tables, site_ids: Sequence[UUID]) -> Iterator[tuple[ob
 
 
 def _presence(tables: Tables, employee_ids: Sequence[UUID]) -> list[Row]:
-    return [tables.presence[one] for one in sorted(set(employee_ids) & tables.presence.keys())]
+    return [
+        tables.presence[one].changed(
+            site_id=tables.employees[one]["site_id"],
+            deactivated_at=tables.employees[one]["deactivated_at"],
+            absences=[],
+        )
+        for one in sorted(set(employee_ids) & tables.presence.keys())
+    ]
 
 
 def _presence_locks(tables: Tables, employee_ids: Sequence[UUID]) -> Iterator[tuple[object, ...]]:
@@ -265,6 +272,7 @@ def _people_at_work(tables: Tables, employee_ids: Sequence[UUID]) -> list[Row]:
             site_id=tables.employees[one]["site_id"],
             deactivated_at=tables.employees[one]["deactivated_at"],
             at_site_id=tables.presence[one]["at_site_id"],
+            absences=[],
         )
         for one in set(employee_ids) & tables.presence.keys()
     ]

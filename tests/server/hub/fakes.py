@@ -1,7 +1,7 @@
 """A socket's transport, a directory, terminals and boards in memory, for what stands between boards and sockets."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -68,6 +68,19 @@ class FakeDirectory:
     sites: dict[UUID, Site] = field(default_factory=dict)
     departments: dict[UUID, Department] = field(default_factory=dict)
     employees: dict[UUID, Employee] = field(default_factory=dict)
+    version: int = 0
+
+    async def read(self, _version: int) -> None:
+        """Nobody comes or goes."""
+
+    async def reach(self, _version: int) -> None:
+        """Likewise."""
+
+    def forget(self) -> None:
+        """Likewise."""
+
+    def knows(self, employee_ids: Iterable[UUID]) -> bool:
+        return all(employee_id in self.employees for employee_id in employee_ids)
 
 
 @dataclass
