@@ -142,7 +142,9 @@ class Language(StrEnum):
 
 def format_time(moment: datetime) -> str:
     """Spell an aware datetime as the contract does."""
-    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def parse_time(text: str) -> datetime:

@@ -161,9 +161,11 @@ def worked_minutes(
     worked = timedelta()
     left = until
     for punch in reversed(history):
-        came, left = punch.occurred_at, min(left, until)
         if left <= begin:
             break  # all before it lies on earlier days
+        came = punch.occurred_at
+        if came >= left:
+            continue  # later than `until`
         if STATUS_AFTER[punch.kind] is Status.IN and left - came <= rules.open_shift_limit:
             worked += max(min(left, end) - max(came, begin), timedelta())
         left = came

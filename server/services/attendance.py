@@ -6,11 +6,13 @@ batch must know before it can lock (whose badge, which boards) is read first and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Final, assert_never
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -83,38 +85,39 @@ class Attendance:
 
         Idempotent: what stands in the record already is answered as it was.
         """
-        await self._open_journals(submissions)
+        keys = sorted({one.prepared.journal for one in submissions})
+        await self._open_journals(keys)
         more: frozenset[UUID] = frozenset()
         for _ in range(_RELOCKS):
             try:
                 async with self._database.transaction() as connection:
-                    return await self._record(connection, submissions, more)
+                    return await self._record(connection, submissions, keys, more)
             except _LockMore as need:
                 more |= need.site_ids
         raise StorageConflict("people kept moving while their boards were being locked")
 
-    async def _open_journals(self, submissions: Sequence[Submission]) -> None:
-        keys = {one.prepared.key[:2] for one in submissions}
-        if new := keys - self._known_journals:
+    async def _open_journals(self, keys: Sequence[JournalKey]) -> None:
+        if new := [key for key in keys if key not in self._known_journals]:
             async with self._database.connection() as connection:
-                await punches.open_journals(connection, sorted(new))
+                await punches.open_journals(connection, new)
             if len(self._known_journals) > _KNOWN_JOURNALS_MAX:
                 self._known_journals.clear()
-            self._known_journals |= new
+            self._known_journals.update(new)
 
     async def _record(
-        self, connection: Connection, submissions: Sequence[Submission], more: frozenset[UUID]
+        self,
+        connection: Connection,
+        submissions: Sequence[Submission],
+        keys: Sequence[JournalKey],
+        more: frozenset[UUID],
     ) -> Recorded:
         resolved, known = await self._resolve(connection, submissions)
-        keys = sorted({one.prepared.key[:2] for one in resolved})
         journals = await punches.lock_journals(connection, keys)
         if missing := set(keys) - journals.keys():  # a restored database knows less than this hub did
             self._known_journals -= missing
             raise StorageConflict("journals that were here are gone: they must be opened again")
         seen = [
-            one.prepared.key
-            for one in resolved
-            if (journal := journals.get(one.prepared.key[:2])) and one.prepared.key[2] <= journal.last_seq
+            one.prepared.key for one in resolved if one.prepared.punch.seq <= journals[one.prepared.journal].last_seq
         ]
         recorded = await punches.find_recorded(connection, seen) if seen else {}
         candidates = {
@@ -135,15 +138,16 @@ class Attendance:
             known |= locked
             resolved = _as_they_are(resolved, known)
         now = await presence.commit_clock(connection)
+        zone = cache(self._directory.zone)  # a batch is of few sites
         facts = Facts(
             now=now,
             journals=journals,
             recorded=recorded,
             people=known,
             presence=present,
-            histories=await self._histories(connection, resolved, recorded.values(), journals),
+            histories=await self._histories(connection, resolved, recorded.values(), journals, zone),
         )
-        judged = Bench(facts, self._rules, self._directory.zone).judge(resolved)
+        judged = Bench(facts, self._rules, zone).judge(resolved)
         await self._write(connection, judged, heads, now)
         changes = [
             SiteChanges(site_id=site_id, epoch=epoch, after=heads[site_id], changes=appended, committed_at=now)
@@ -181,14 +185,13 @@ class Attendance:
         resolved: Sequence[Resolved],
         recorded: Iterable[StoredPunch],
         journals: Mapping[JournalKey, Journal],
+        zone: Callable[[UUID], ZoneInfo],
     ) -> dict[UUID, list[Counted]]:
         """What each person's punches are judged by, and their day's minutes reckoned from."""
         moments = [
-            (one.identity.employee_id, one.moment, journal.site_id)
+            (one.identity.employee_id, one.moment, journals[one.prepared.journal].site_id)
             for one in resolved
-            if isinstance(one.identity, Identified)
-            and one.moment is not None
-            and (journal := journals.get(one.prepared.key[:2])) is not None
+            if isinstance(one.identity, Identified) and one.moment is not None
         ]
         moments += [
             (punch.employee_id, punch.occurred_at, punch.site_id)
@@ -197,9 +200,10 @@ class Attendance:
         ]
         windows: dict[UUID, tuple[datetime, datetime]] = {}
         for employee_id, moment, site_id in moments:
-            since, until = history_window(moment, self._directory.zone(site_id), self._rules)
-            earlier = windows.get(employee_id, (since, until))
-            windows[employee_id] = (min(since, earlier[0]), max(until, earlier[1]))
+            since, until = history_window(moment, zone(site_id), self._rules)
+            if (earlier := windows.get(employee_id)) is not None:
+                since, until = min(since, earlier[0]), max(until, earlier[1])
+            windows[employee_id] = (since, until)
         if not windows:
             return {}
         earliest = min(since for since, _ in windows.values())
@@ -207,12 +211,10 @@ class Attendance:
 
     async def _write(self, connection: Connection, judged: Judged, heads: Mapping[UUID, int], now: datetime) -> None:
         if judged.punches:
-            await punches.insert_punches(connection, now, judged.punches)
-            await punches.advance_journals(connection, judged.journals.values(), judged.begun)
+            await punches.append_punches(connection, now, judged.punches, judged.begun)
         if judged.moved:
-            await presence.write_presence(connection, list(judged.moved.values()))
             appended = {site_id: (heads[site_id], changes) for site_id, changes in judged.changes.items()}
-            await presence.append_changes(connection, appended, now)
+            await presence.append_changes(connection, appended, now, list(judged.moved.values()))
         if judged.sealed:
             await punches.keep_sealed(connection, judged.sealed)
         if judged.unknown_badges:

@@ -90,7 +90,6 @@ class Judged:
 
     answers: list[Answer] = field(default_factory=list)
     punches: list[StoredPunch] = field(default_factory=list)
-    journals: dict[JournalKey, Journal] = field(default_factory=dict)
     begun: dict[UUID, UUID] = field(default_factory=dict)
     moved: dict[UUID, Presence] = field(default_factory=dict)
     changes: dict[UUID, list[Change]] = field(default_factory=dict)
@@ -112,21 +111,20 @@ class Bench:
     def judge(self, resolved: Sequence[Resolved]) -> Judged:
         """Judge all, journal by journal, each in order: a punch sees what the ones before it changed."""
         # Of two punches at one moment the record puts that of the lower journal first: so must whoever judges them.
-        order = sorted(range(len(resolved)), key=lambda place: resolved[place].prepared.key[:2])
+        order = sorted(range(len(resolved)), key=lambda place: resolved[place].prepared.journal)
         answers = {place: self._answer(resolved[place]) for place in order}
         self.judged.answers = [answers[place] for place in range(len(resolved))]
         return self.judged
 
     def _answer(self, resolved: Resolved) -> Answer:
         prepared = resolved.prepared
-        device_id, log_id, seq = prepared.key
-        journal = self._facts.journals.get((device_id, log_id))
+        journal = self._facts.journals.get(prepared.journal)
         if journal is None or journal.status is DeviceStatus.PENDING:
             return Refused(ErrorCode.FORBIDDEN, "not an active device")
         place = place_in_journal(
             journal.last_seq,
             journal.last_digest,
-            seq=seq,
+            seq=prepared.punch.seq,
             previous=prepared.previous,
             after_loss=prepared.after_loss,
         )
@@ -167,7 +165,7 @@ class Bench:
         elif self._is_older(journal):
             self.judged.forks.setdefault(journal.device_id, ForkSign.OLDER_JOURNAL)
         self._advance(journal, prepared)
-        self._facts.recorded[stored.key] = stored
+        self._facts.recorded[prepared.key] = stored
         self.judged.punches.append(stored)
         if stored.counted:
             self._count(stored)
@@ -212,7 +210,6 @@ class Bench:
             self.judged.begun[journal.device_id] = journal.log_id
         journal.last_seq = prepared.punch.seq
         journal.last_digest = prepared.digest
-        self.judged.journals[(journal.device_id, journal.log_id)] = journal
 
     def _count(self, stored: StoredPunch) -> None:
         """Let a counted punch into the history and, if it is the person's latest, onto the boards."""
@@ -238,7 +235,7 @@ class Bench:
 
     def _keep_beside(self, prepared: Prepared, stored: StoredPunch) -> None:
         if stored.outcome is Outcome.HELD and stored.reason in _KEPT_SEALED:
-            self.judged.sealed.append((stored.key, prepared.punch.sealing_key_id, prepared.sealed))
+            self.judged.sealed.append((prepared.key, prepared.punch.sealing_key_id, prepared.sealed))
         if stored.reason is Reason.BADGE_UNKNOWN and isinstance(prepared.opened, OpenedBadge):
             self.judged.unknown_badges.append((stored.device_id, stored.punch_id, prepared.opened.badge))
 

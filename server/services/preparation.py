@@ -21,7 +21,7 @@ from protocol.values import Reason, from_binary
 from server.errors import Refused
 from server.secrets.provider import SecretsProvider, SecretsUnavailable
 from server.services.signatures import is_signature
-from storage.models import PunchKey
+from storage.models import JournalKey, PunchKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,11 @@ Opened = OpenedBadge | OpenedNumber | Unreadable
 
 
 class Prepared(msgspec.Struct, frozen=True):
-    """A punch that the device did sign, ready for its journal."""
+    """A punch that the device did sign, ready for its journal, and where it belongs."""
 
     punch: Punch
+    journal: JournalKey
+    key: PunchKey
     text: str
     digest: bytes
     previous: bytes | None
@@ -63,10 +65,6 @@ class Prepared(msgspec.Struct, frozen=True):
     sealed: bytes
     after_loss: bool
     opened: Opened
-
-    @property
-    def key(self) -> PunchKey:
-        return (self.punch.device_id, self.punch.log_id, self.punch.seq)
 
 
 class Checked(msgspec.Struct, frozen=True):
@@ -110,6 +108,8 @@ class Preparation:
         punch = checked.punch
         return Prepared(
             punch=punch,
+            journal=(punch.device_id, punch.log_id),
+            key=(punch.device_id, punch.log_id, punch.seq),
             text=checked.record.punch,
             digest=checked.digest,
             previous=None if punch.previous is None else from_binary(punch.previous),

@@ -50,41 +50,33 @@ async def commit_clock(connection: Connection) -> datetime:
     return moment
 
 
-WRITE_PRESENCE = """
-UPDATE presence p SET status = n.status, since = n.since, at_site_id = n.at_site_id
-FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::uuid[]) AS n (employee_id, status, since, at_site_id)
-WHERE p.employee_id = n.employee_id
-"""
 WRITE_CHANGES = """
+WITH present AS (
+    UPDATE presence p SET status = n.status, since = n.since, at_site_id = n.at_site_id
+    FROM unnest($12::uuid[], $13::text[], $14::timestamptz[], $15::uuid[]) AS n (employee_id, status, since, at_site_id)
+    WHERE p.employee_id = n.employee_id
+), advanced AS (
+    UPDATE streams s SET head = n.head
+    FROM unnest($10::uuid[], $11::bigint[]) AS n (site_id, head) WHERE s.site_id = n.site_id
+)
 INSERT INTO stream_changes (site_id, "offset", employee_id, on_board, status, since, at_site_id, left_department_id,
                             changed_at)
 SELECT site_id, "offset", employee_id, on_board, status, since, at_site_id, left_department_id, $9
 FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::boolean[], $5::text[], $6::timestamptz[], $7::uuid[], $8::uuid[])
   AS c (site_id, "offset", employee_id, on_board, status, since, at_site_id, left_department_id)
 """
-ADVANCE_STREAMS = """
-UPDATE streams s SET head = n.head
-FROM unnest($1::uuid[], $2::bigint[]) AS n (site_id, head) WHERE s.site_id = n.site_id
-"""
-
-
-async def write_presence(connection: Connection, people: Sequence[Presence]) -> None:
-    """Write locked presence rows back."""
-    await connection.execute(
-        WRITE_PRESENCE,
-        [person.employee_id for person in people],
-        [person.status for person in people],
-        [person.since for person in people],
-        [person.at_site_id for person in people],
-    )
 
 
 async def append_changes(
     connection: Connection,
     changes: Mapping[UUID, tuple[int, Sequence[Change]]],
     changed_at: datetime,
+    moved: Sequence[Presence] = (),
 ) -> None:
-    """Append to locked streams: per site the head before, and the changes that follow it."""
+    """Append to locked streams: per site the head before, and the changes that follow it.
+
+    With them the locked presence rows of who `moved`.
+    """
     rows = [
         (site_id, head + place, change)
         for site_id, (head, appended) in changes.items()
@@ -101,9 +93,12 @@ async def append_changes(
         [change.at_site_id for _, _, change in rows],
         [change.left_department_id for _, _, change in rows],
         changed_at,
-    )
-    await connection.execute(
-        ADVANCE_STREAMS, list(changes), [head + len(appended) for head, appended in changes.values()]
+        list(changes),
+        [head + len(appended) for head, appended in changes.values()],
+        [person.employee_id for person in moved],
+        [person.status for person in moved],
+        [person.since for person in moved],
+        [person.at_site_id for person in moved],
     )
 
 

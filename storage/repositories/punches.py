@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import asyncpg
@@ -74,7 +75,7 @@ async def has_receipt(connection: Connection, key: PunchKey) -> bool:
     return bool(await connection.fetchval(HAS_RECEIPT, *key))
 
 
-INSERT_PUNCHES = """
+APPEND_PUNCHES = """
 WITH batch AS (
     SELECT * FROM unnest(
         $2::uuid[], $3::uuid[], $4::bigint[], $5::uuid[], $6::uuid[], $7::uuid[], $8::text[], $9::text[], $10::text[],
@@ -84,6 +85,14 @@ WITH batch AS (
 ), receipt AS (
     INSERT INTO receipts (device_id, log_id, seq, digest, recorded_at)
     SELECT device_id, log_id, seq, digest, $1 FROM batch
+), head AS (
+    UPDATE device_journals j SET last_seq = last.seq, last_digest = last.digest
+    FROM (SELECT DISTINCT ON (device_id, log_id) device_id, log_id, seq, digest
+          FROM batch ORDER BY device_id, log_id, seq DESC) AS last
+    WHERE (j.device_id, j.log_id) = (last.device_id, last.log_id)
+), begun AS (
+    UPDATE devices d SET log_id = n.log_id
+    FROM unnest($18::uuid[], $19::uuid[]) AS n (device_id, log_id) WHERE d.device_id = n.device_id
 )
 INSERT INTO punches (recorded_at, device_id, log_id, seq, punch_id, site_id, employee_id, outcome, reason, kind,
                      occurred_at, captured, same_as, signed_text, signature, counted)
@@ -93,10 +102,15 @@ FROM batch
 """
 
 
-async def insert_punches(connection: Connection, recorded_at: datetime, punches: Sequence[StoredPunch]) -> None:
-    """Append punches and their receipts; a place that is taken raises RowRefused."""
+async def append_punches(
+    connection: Connection, recorded_at: datetime, punches: Sequence[StoredPunch], begun: Mapping[UUID, UUID]
+) -> None:
+    """Append punches and their receipts to locked journals; a place that is taken raises RowRefused.
+
+    The last of them becomes each journal's head; `begun` names each device's journal that got its first punch.
+    """
     await connection.execute(
-        INSERT_PUNCHES,
+        APPEND_PUNCHES,
         recorded_at,
         [punch.device_id for punch in punches],
         [punch.log_id for punch in punches],
@@ -114,29 +128,6 @@ async def insert_punches(connection: Connection, recorded_at: datetime, punches:
         [punch.signature for punch in punches],
         [punch.digest for punch in punches],
         [punch.counted for punch in punches],
-    )
-
-
-ADVANCE_JOURNALS = """
-WITH advanced AS (
-    UPDATE device_journals j SET last_seq = n.last_seq, last_digest = n.last_digest
-    FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bytea[]) AS n (device_id, log_id, last_seq, last_digest)
-    WHERE (j.device_id, j.log_id) = (n.device_id, n.log_id)
-)
-UPDATE devices d SET log_id = n.log_id
-FROM unnest($5::uuid[], $6::uuid[]) AS n (device_id, log_id) WHERE d.device_id = n.device_id
-"""
-
-
-async def advance_journals(connection: Connection, journals: Iterable[Journal], begun: Mapping[UUID, UUID]) -> None:
-    """Write locked heads back; `begun` names each device's journal that got its first punch."""
-    heads = list(journals)
-    await connection.execute(
-        ADVANCE_JOURNALS,
-        [head.device_id for head in heads],
-        [head.log_id for head in heads],
-        [head.last_seq for head in heads],
-        [head.last_digest for head in heads],
         list(begun.keys()),
         list(begun.values()),
     )
@@ -154,6 +145,7 @@ async def boot_clocks(connection: Connection, boots: Sequence[tuple[UUID, UUID]]
     return {(row["device_id"], row["boot_id"]): BootClock(row["hub_time"], row["monotonic_ms"]) for row in rows}
 
 
+_KINDS: Final = {kind.value: kind for kind in Kind}
 HISTORIES = """
 SELECT p.employee_id, p.occurred_at, p.kind, p.punch_id
 FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[]) AS w (employee_id, since, until)
@@ -176,7 +168,7 @@ async def histories(
     )
     found: dict[UUID, list[Counted]] = {employee_id: [] for employee_id in windows}
     for employee_id, occurred_at, kind, punch_id in rows:
-        found[employee_id].append(Counted(occurred_at, Kind(kind), punch_id))
+        found[employee_id].append(Counted(occurred_at, _KINDS[kind], punch_id))
     return found
 
 

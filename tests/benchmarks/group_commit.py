@@ -34,9 +34,9 @@ class Work:
 
 
 async def append(connection: Connection, batch: Sequence[Work]) -> None:
-    """Punches and receipts alone."""
+    """Punches, receipts and heads of journals alone."""
     now = await presence.commit_clock(connection)
-    await punches.insert_punches(connection, now, [work.row for work in batch])
+    await punches.append_punches(connection, now, [work.row for work in batch], {})
 
 
 async def commit(connection: Connection, batch: Sequence[Work]) -> None:
@@ -54,22 +54,15 @@ async def commit(connection: Connection, batch: Sequence[Work]) -> None:
     windows = _windows(rows)
     earliest = min(since for since, _ in windows.values())
     await punches.histories(connection, windows, earliest - presence.CLOCK_SLACK)
-    await punches.insert_punches(connection, now, rows)
-    begun = {}
-    for row in rows:
-        journal = journals[row.key[:2]]
-        if journal.last_seq == 0:
-            begun[row.device_id] = row.log_id
-        journal.last_seq, journal.last_digest = row.seq, row.digest
-    await punches.advance_journals(connection, journals.values(), begun)
+    begun = {key[0]: key[1] for key, journal in journals.items() if journal.last_seq == 0}
+    await punches.append_punches(connection, now, rows, begun)
     moved = {row.employee_id: _presence(row) for row in rows if row.employee_id is not None}
-    await presence.write_presence(connection, list(moved.values()))
     changes: dict[UUID, tuple[int, list[Change]]] = {}
     for row in rows:
         after = _presence(row)
         change = Change(after.employee_id, True, after.status, after.since, after.at_site_id)
         changes.setdefault(row.site_id, (heads[row.site_id], []))[1].append(change)
-    await presence.append_changes(connection, changes, now)
+    await presence.append_changes(connection, changes, now, list(moved.values()))
 
 
 def _presence(row: StoredPunch) -> Presence:

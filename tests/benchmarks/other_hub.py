@@ -59,8 +59,7 @@ class OtherHub:
             changes = [
                 Change(person.employee_id, True, person.status, person.since, person.at_site_id) for person in moved
             ]
-            await presence.write_presence(connection, moved)
-            await presence.append_changes(connection, {self._site_id: (heads[self._site_id], changes)}, now)
+            await presence.append_changes(connection, {self._site_id: (heads[self._site_id], changes)}, now, moved)
         rang = time.monotonic()
         await self._channel.publish(
             [

@@ -138,26 +138,17 @@ _PUNCH_COLUMNS: Final = (
 )  # fmt: skip
 
 
-def _insert_punches(tables: Tables, recorded_at: datetime, *columns: Sequence[Any]) -> None:
+def _append_punches(tables: Tables, recorded_at: datetime, *arguments: Sequence[Any]) -> None:
+    *columns, begun_by, begun = arguments
+    heads: dict[JournalKey, tuple[int, bytes]] = {}
     for values in zip(*columns, strict=True):
         punch = dict(zip(_PUNCH_COLUMNS, values, strict=True))
         key = (punch["device_id"], punch["log_id"], punch["seq"])
-        _put(tables.receipts, key, Row(digest=punch.pop("digest"), recorded_at=recorded_at))
+        digest = punch.pop("digest")
+        heads[key[:2]] = max(heads.get(key[:2], (0, b"")), (key[2], digest))
+        _put(tables.receipts, key, Row(digest=digest, recorded_at=recorded_at))
         _put(tables.punches, key, Row(recorded_at=recorded_at, **punch))
-
-
-def _advance_journals(  # noqa: PLR0917 - the statement's own arguments
-    tables: Tables,
-    device_ids: Sequence[UUID],
-    log_ids: Sequence[UUID],
-    seqs: Sequence[int],
-    digests: Sequence[bytes],
-    begun_by: Sequence[UUID],
-    begun: Sequence[UUID],
-) -> None:
-    for device_id, log_id, seq, digest in zip(device_ids, log_ids, seqs, digests, strict=True):
-        if (device_id, log_id) in tables.device_journals:
-            tables.device_journals[device_id, log_id] = (seq, digest)
+    tables.device_journals.update({key: head for key, head in heads.items() if key in tables.device_journals})
     for device_id, log_id in zip(begun_by, begun, strict=True):
         tables.devices[device_id] = tables.devices[device_id].changed(log_id=log_id)
 
@@ -244,22 +235,17 @@ def _presence_locks(tables: Tables, employee_ids: Sequence[UUID]) -> Iterator[tu
     return (("presence", one) for one in sorted(set(employee_ids) & tables.presence.keys()))
 
 
-def _write_presence(tables: Tables, *columns: Sequence[Any]) -> None:
-    for employee_id, status, since, at_site_id in zip(*columns, strict=True):
+def _write_changes(tables: Tables, *arguments: Any) -> None:  # noqa: ANN401 - fourteen columns, and the moment
+    changes, heads, moved = arguments[:8], arguments[9:11], arguments[11:]
+    for site_id, offset, *change in zip(*changes, strict=True):
+        names = ("employee_id", "on_board", "status", "since", "at_site_id", "left_department_id")
+        _put(tables.stream_changes, (site_id, offset), Row(**dict(zip(names, change, strict=True))))
+    for site_id, head in zip(*heads, strict=True):
+        tables.streams[site_id] = head
+    for employee_id, status, since, at_site_id in zip(*moved, strict=True):
         if (status == "out") != (at_site_id is None):
             raise asyncpg.CheckViolationError("out is nowhere, and only out")
         tables.presence[employee_id] = Row(employee_id=employee_id, status=status, since=since, at_site_id=at_site_id)
-
-
-def _write_changes(tables: Tables, *columns: Any) -> None:  # noqa: ANN401 - eight columns, and the moment
-    for site_id, offset, *change in zip(*columns[:-1], strict=True):
-        names = ("employee_id", "on_board", "status", "since", "at_site_id", "left_department_id")
-        _put(tables.stream_changes, (site_id, offset), Row(**dict(zip(names, change, strict=True))))
-
-
-def _advance_streams(tables: Tables, site_ids: Sequence[UUID], heads: Sequence[int]) -> None:
-    for site_id, head in zip(site_ids, heads, strict=True):
-        tables.streams[site_id] = head
 
 
 # People and terminals
@@ -415,14 +401,11 @@ READS: Final[Mapping[str, Read]] = {
 }
 WRITES: Final[Mapping[str, Callable[..., None]]] = {
     punches.OPEN_JOURNALS: _open_journals,
-    punches.INSERT_PUNCHES: _insert_punches,
-    punches.ADVANCE_JOURNALS: _advance_journals,
+    punches.APPEND_PUNCHES: _append_punches,
     punches.KEEP_SEALED: _keep_sealed,
     punches.KEEP_UNKNOWN_BADGES: _keep_unknown_badges,
     punches.AUDIT_CONFLICTS: _audit_conflicts,
-    presence.WRITE_PRESENCE: _write_presence,
     presence.WRITE_CHANGES: _write_changes,
-    presence.ADVANCE_STREAMS: _advance_streams,
     enrolment.ADD_SITES: _add_sites,
     enrolment.ADD_DEPARTMENTS: _add_departments,
     enrolment.ADD_EMPLOYEES: _add_employees,

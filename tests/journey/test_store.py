@@ -71,7 +71,7 @@ class Books:
             await punches.open_journals(connection, [(self.device.device_id, self.device.log_id)])
 
     async def insert(self, connection: Connection, *stored: StoredPunch, at: datetime | None = None) -> None:
-        await punches.insert_punches(connection, at or datetime.now(UTC), stored)
+        await punches.append_punches(connection, at or datetime.now(UTC), stored, {})
 
     def stored(self, seq: int, minutes: float = 0, **fields: Any) -> StoredPunch:  # noqa: ANN401 - of StoredPunch
         known: dict[str, Any] = {
@@ -212,13 +212,12 @@ async def test_a_locked_journal_is_waited_for_and_read_anew(books: Books) -> Non
             return journal
 
     async with books.database.transaction() as connection:
-        (journal,) = (await punches.lock_journals(connection, [key])).values()
+        await punches.lock_journals(connection, [key])
         waiting = asyncio.create_task(another())
         for _ in range(20):
             await asyncio.sleep(0.005)
         assert not waiting.done()
-        journal.last_seq, journal.last_digest = 7, b"d" * 32
-        await punches.advance_journals(connection, [journal], {key[0]: key[1]})
+        await books.insert(connection, books.stored(7))
         order.append("commit")
     assert ((await waiting).last_seq, order) == (7, ["commit", "the other has it"])
 
@@ -252,18 +251,18 @@ async def test_rows_are_locked_in_the_order_of_their_ids(books: Books) -> None:
         await asyncio.gather(lock(ids), lock(ids[::-1]), lock(ids[2:] + ids[:2]))
 
 
-async def test_journals_are_opened_once_and_for_terminals_that_exist(books: Books) -> None:
+async def test_journals_are_opened_once_for_terminals_that_exist_and_headed_by_their_last_punch(books: Books) -> None:
     await books.open_journal()
     key = (books.device.device_id, books.device.log_id)
+    rows = [books.stored(seq) for seq in (2, 3, 1)]
     async with books.database.transaction() as connection:
-        (journal,) = (await punches.lock_journals(connection, [key])).values()
-        journal.last_seq, journal.last_digest = 3, b"d" * 32
-        await punches.advance_journals(connection, [journal], {key[0]: key[1]})
+        await punches.lock_journals(connection, [key])
+        await punches.append_punches(connection, TEN, rows, {key[0]: key[1]})
     await books.open_journal()
     async with books.database.connection() as connection:
         again = await devices.find_journal(connection, *key)
         assert again is not None
-        assert (again.last_seq, again.last_digest, again.status) == (3, b"d" * 32, DeviceStatus.ACTIVE)
+        assert (again.last_seq, again.last_digest, again.status) == (3, bytes([3]) * 32, DeviceStatus.ACTIVE)
         assert (await devices.find_device(connection, key[0]) or books.device.row).log_id == key[1]
         assert await devices.find_journal(connection, key[0], uuid4()) is None
         assert await punches.lock_journals(connection, [(key[0], uuid4())]) == {}
@@ -305,8 +304,7 @@ async def test_boards_and_streams_are_written_under_their_locks(books: Books) ->
         assert set(heads.values()) == {0}
         assert heads.keys() == {one.site_id for one in books.company.sites}
         assert (await presence.lock_presence(connection, [person.employee_id]))[person.employee_id].since is None
-        await presence.write_presence(connection, [there])
-        await presence.append_changes(connection, {site.site_id: (0, changes)}, TEN)
+        await presence.append_changes(connection, {site.site_id: (0, changes)}, TEN, [there])
     async with books.database.transaction() as connection:
         assert await presence.lock_streams(connection, [site.site_id]) == (epoch, {site.site_id: 2})
         assert await presence.lock_presence(connection, [person.employee_id, uuid4()]) == {person.employee_id: there}
@@ -318,9 +316,10 @@ async def test_boards_and_streams_are_written_under_their_locks(books: Books) ->
     with pytest.raises(RowRefused):
         async with books.database.transaction() as connection:
             await presence.append_changes(connection, {site.site_id: (1, changes)}, TEN)
+    nowhere = Presence(person.employee_id, Status.OUT, TEN, site.site_id)
     with pytest.raises(RowRefused):
         async with books.database.transaction() as connection:
-            await presence.write_presence(connection, [Presence(person.employee_id, Status.OUT, TEN, site.site_id)])
+            await presence.append_changes(connection, {}, TEN, [nowhere])
 
 
 async def test_people_are_read_with_their_badges(books: Books, secrets: LocalSecrets) -> None:

@@ -127,7 +127,7 @@ def _rows(turns: Turns) -> list[Row]:
             measured=f"{count(median(bare))}: {to_commit:.2f} × group commit; "
             f"{middle(turns, 'hub without crypto', 'cpu_us'):.0f} µs of the hub's CPU each",
             beside=f"group commit {count(median(commit))} ({middle(turns, 'group commit', 'cpu_us'):.0f} µs); "
-            f"punches and receipts alone, with crypto, {count(median(per_second(turns, 'ceiling, appends only')))}",
+            f"appends alone, with crypto, {count(median(per_second(turns, 'ceiling, appends only')))}",
             asked="≥ 0.5 × bare group commit",
             met=to_commit >= 0.5,
             limit=_limit(turns, "hub without crypto"),
