@@ -33,17 +33,26 @@ def spell_code(data: bytes) -> str:
     return "-".join(letters[at : at + _GROUP] for at in range(0, CODE_CHARACTERS, _GROUP))
 
 
+def bare_code(typed: str) -> str:
+    """What was typed as it is compared: without scheme, separators, and whatever stands in no code."""
+    letters = (character for character in _without_scheme(typed) if character.isascii() and character.isalnum())
+    return "".join(letters).upper().translate(_LOOK_ALIKES)
+
+
 def read_code(typed: str) -> str:
     """The sixteen characters of a code however it was typed, pasted or scanned. Raises NotAPairingCode."""
-    bare = _SCHEME_AS_TYPED.sub("", typed, count=1) if _SCHEME_AS_TYPED.match(typed) else typed
-    typed_letters = "".join(character for character in bare if character.isalnum())
-    # Some foreign letters become plain ones in capitals.
-    letters = typed_letters.upper().translate(_LOOK_ALIKES) if typed_letters.isascii() else ""
-    if typed_letters and not (letters and set(letters) <= set(_ALPHABET)):
+    letters = bare_code(typed)
+    foreign = any(character.isalnum() and not character.isascii() for character in _without_scheme(typed))
+    if foreign or not set(letters) <= set(_ALPHABET):
         raise NotAPairingCode("some of its characters stand in no pairing code")
     if len(letters) != CODE_CHARACTERS:
         raise NotAPairingCode(f"a pairing code has {CODE_CHARACTERS} letters and digits, not {len(letters)}")
     return letters
+
+
+def _without_scheme(typed: str) -> str:
+    scheme = _SCHEME_AS_TYPED.match(typed)
+    return typed if scheme is None else typed[scheme.end() :]
 
 
 def qr_text(code: str) -> str:

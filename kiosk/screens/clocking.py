@@ -51,7 +51,7 @@ class ClockingScreen(Screen[None]):
         super().__init__()
         self._terminal = terminal
         self._settings = settings
-        self._language = language
+        self.language = language
         self._kind = Kind.AUTO
         self._input = BadgeInput(Pace(settings.reader_gap_ms, settings.reader_pause_ms))
         self._typing_seen = False
@@ -101,7 +101,7 @@ class ClockingScreen(Screen[None]):
     # What is shown
 
     def _paint(self) -> None:
-        words = WORDS[self._language]
+        words = WORDS[self.language]
         self._paint_state()
         self._paint_time()
         self._paint_happening()
@@ -110,8 +110,8 @@ class ClockingScreen(Screen[None]):
         self.query_one(HelpView).show(words)
 
     def _paint_state(self) -> None:
-        state, words = self._terminal.state, WORDS[self._language]
-        self.query_one(TopBar).show(state, words, self._language)
+        state, words = self._terminal.state, WORDS[self.language]
+        self.query_one(TopBar).show(state, words, self.language)
         self.query_one("#comfort", Line).put(comfort(state, words))
         cramped = self.has_class("-cramped")
         self.query_one(HintBar).show(words, words.too_small if cramped else technical(state))
@@ -119,19 +119,19 @@ class ClockingScreen(Screen[None]):
         self._paint_happening()
 
     def _paint_prompt(self) -> None:
-        state, words = self._terminal.state, WORDS[self._language]
+        state, words = self._terminal.state, WORDS[self.language]
         self.query_one(PromptCard).show(prompt(state, self._input, self._kind, words, typing_seen=self._typing_seen))
 
     def _paint_time(self) -> None:
         state = self._terminal.state
         local = self._terminal.now().astimezone(self._zone())
         certain = state.clock_known or state.link is Link.CONNECTING
-        self.query_one(ClockFace).show(local, WORDS[self._language], certain=certain)
+        self.query_one(ClockFace).show(local, WORDS[self.language], certain=certain)
 
     def _paint_happening(self) -> Notice | None:
         if self._happening is None:
             return None
-        told = notice(self._happening, WORDS[self._language], self._zone(), self._terminal.state.backlog)
+        told = notice(self._happening, WORDS[self.language], self._zone(), self._terminal.state.backlog)
         self.query_one(Receipt).show(told)
         return told
 
@@ -223,7 +223,7 @@ class ClockingScreen(Screen[None]):
 
     def _choose(self, kind: Kind) -> None:
         self._kind = kind
-        self.query_one(KindRow).show(WORDS[self._language], kind)
+        self.query_one(KindRow).show(WORDS[self.language], kind)
         self._paint_prompt()
         self._expect_more()
 
@@ -258,7 +258,10 @@ class ClockingScreen(Screen[None]):
         self._turn_to("idle")
 
     def switch_language(self) -> None:
-        self._language = Language.EN if self._language is Language.ES else Language.ES
+        self.speak(Language.EN if self.language is Language.ES else Language.ES)
+
+    def speak(self, language: Language) -> None:
+        self.language = language
         self._paint()
 
     @on(LanguageSwitch.Touched)
@@ -275,7 +278,7 @@ class ClockingScreen(Screen[None]):
 
     @on(PromptCard.Touched)
     def _prompt_touched(self) -> None:
-        if closed_because(self._terminal.state, WORDS[self._language]) is None:
+        if closed_because(self._terminal.state, WORDS[self.language]) is None:
             self.add_class("-pad")
             self._expect_more()
 

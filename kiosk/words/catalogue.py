@@ -70,6 +70,16 @@ class Words:
     """By the code of an `OutboxFault`."""
     not_kept_otherwise: Why
 
+    pair_how: str
+    pair_enter: str
+    pair_troubles: Mapping[str, Why]
+    """By the word of a `PairingTrouble`."""
+    pair_trouble_otherwise: Why
+    pair_waiting: str
+    pair_compare: str
+    pair_no_hub: str
+    pair_ready: str
+
     blocked_not_enrolled: Why
     blocked_pending: Why
     blocked_revoked: Why

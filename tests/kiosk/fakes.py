@@ -18,6 +18,7 @@ from kiosk.terminal import (
     Link,
     OutboxFault,
     Outcome,
+    PairingFailed,
     Reason,
     TerminalState,
     Ticket,
@@ -33,6 +34,10 @@ ONLINE = TerminalState(
     clock_known=True,
     time_zone="Europe/Madrid",
 )
+NEW = TerminalState(link=Link.OFFLINE, enrolment=Enrolment.NONE)
+"""Nobody yet."""
+FINGERPRINT = "r7QzkP0_aB3xYw-9LmNoPqRsTuVwXyZ1234567890-_"
+WAITING = TerminalState(link=Link.ONLINE, enrolment=Enrolment.PENDING, fingerprint=FINGERPRINT)
 OFFLINE = replace(ONLINE, link=Link.OFFLINE, backlog=0, detail="connection refused")
 
 
@@ -64,6 +69,9 @@ class ScriptedTerminal:
     def __init__(self, *script: Answer | Exception | None, state: TerminalState = ONLINE) -> None:
         self.script = list(script)
         self.punches: list[tuple[Credential, Kind]] = []
+        self.typed_codes: list[str] = []
+        self.pairing: list[PairingFailed | None] = []
+        """What comes of each code, in order; nothing more: it is good."""
         self.tickets: list[Ticket] = []
         self._state = state
         self._callbacks: list[Callable[[TerminalState], None]] = []
@@ -90,6 +98,13 @@ class ScriptedTerminal:
 
     async def stop(self) -> None:
         """Nothing to close."""
+
+    async def pair(self, typed: str) -> None:
+        self.typed_codes.append(typed)
+        failed = self.pairing.pop(0) if self.pairing else None
+        if failed is not None:
+            raise failed
+        self.become(enrolment=Enrolment.PENDING, fingerprint=FINGERPRINT, link=Link.ONLINE)
 
     async def punch(self, credential: Credential, kind: Kind) -> Ticket:
         self.punches.append((credential, kind))

@@ -12,9 +12,9 @@ import pytest
 from textual.app import App
 from textual.pilot import Pilot
 
-from kiosk.terminal import Enrolment, Outcome, Reason
+from kiosk.terminal import Outcome, PairingFailed, PairingTrouble, Reason
 from tests.kiosk.face import kiosk, scan, until
-from tests.kiosk.fakes import OFFLINE, ONLINE, ScriptedTerminal, an_answer
+from tests.kiosk.fakes import NEW, OFFLINE, ONLINE, WAITING, ScriptedTerminal, an_answer
 
 Compare = Callable[..., bool]
 Act = Callable[[Pilot[None]], Awaitable[None]]
@@ -44,6 +44,23 @@ async def pin_begun(pilot: Pilot[None]) -> None:
     await until(pilot, "PIN")
 
 
+async def code_begun(pilot: Pilot[None]) -> None:
+    await until(pilot, "Este terminal no está dado de alta.")
+    await pilot.press(*"7k3m-q0z")
+
+
+def refused_one() -> ScriptedTerminal:
+    terminal = ScriptedTerminal(state=NEW)
+    terminal.pairing = [PairingFailed(PairingTrouble.CODE_REFUSED, "the hub doesn't take this code")]
+    return terminal
+
+
+async def code_refused(pilot: Pilot[None]) -> None:
+    await until(pilot, "This terminal is not enrolled.")
+    await pilot.press(*"7K3MQ0ZD4VXR9H2T", "enter")
+    await until(pilot, "✕ The server does not take this code.")
+
+
 UNKNOWN = an_answer(Outcome.REFUSED, Reason.BADGE_UNKNOWN, None, name=None, worked_today_minutes=None)
 
 
@@ -68,11 +85,14 @@ UNKNOWN = an_answer(Outcome.REFUSED, Reason.BADGE_UNKNOWN, None, name=None, work
         pytest.param(lambda: kiosk(ScriptedTerminal(UNKNOWN)), (80, 24), scanned("No registrado"), id="unknown_badge"),
         pytest.param(lambda: kiosk(ScriptedTerminal()), (80, 24), touched, id="number_pad"),
         pytest.param(lambda: kiosk(ScriptedTerminal()), (80, 24), pin_begun, id="pin"),
+        pytest.param(lambda: kiosk(ScriptedTerminal(state=NEW)), (80, 24), code_begun, id="not_enrolled"),
+        pytest.param(lambda: kiosk(refused_one(), "en"), (120, 40), code_refused, id="pairing_code_refused_in_english"),
+        pytest.param(lambda: kiosk(ScriptedTerminal(state=WAITING)), (80, 24), None, id="waits_to_be_confirmed"),
         pytest.param(
-            lambda: kiosk(ScriptedTerminal(state=replace(OFFLINE, enrolment=Enrolment.NONE, detail="no identity"))),
-            (80, 24),
+            lambda: kiosk(ScriptedTerminal(state=WAITING), "en"),
+            (200, 60),
             None,
-            id="not_enrolled",
+            id="waits_to_be_confirmed_in_english_on_a_wall",
         ),
     ],
 )

@@ -39,7 +39,6 @@ async def test_it_follows_the_terminals_state() -> None:
 @pytest.mark.parametrize(
     ("enrolment", "sentence", "shape"),
     [
-        (Enrolment.NONE, "Este terminal no está dado de alta.", "✕ sin dar de alta"),
         (Enrolment.PENDING, "Este terminal espera confirmación.", "? por confirmar"),
         (Enrolment.REVOKED, "Este terminal está retirado.", "✕ retirado"),
     ],
