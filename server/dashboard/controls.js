@@ -29,6 +29,7 @@ export function listen(intents) {
   });
   byId("rollcall-open").addEventListener("click", intents.openRollcall);
   byId("sign-out").addEventListener("click", intents.leave);
+  byId("own-security").addEventListener("click", () => byId("account-menu").hidePopover());
   byId("help-open").addEventListener("click", () => byId("help").showModal());
   byId("skip").addEventListener("click", (event) => {
     event.preventDefault(); // the address behind # says what is looked at

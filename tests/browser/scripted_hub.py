@@ -49,6 +49,9 @@ class ScriptedHub:
     signed_in: bool = True
     away: bool = False
     slow_feed: bool = False
+    answers: dict[str, Message] = field(default_factory=dict)
+    """What further commands are answered with."""
+    unanswered: set[str] = field(default_factory=set)
     asked: list[Message] = field(default_factory=list)
     offset: int = 10
     socket: WebSocketRoute | None = None
@@ -105,13 +108,15 @@ class ScriptedHub:
     def _received(self, command: Message) -> None:
         self.asked.append(command)
         kind = str(command["type"])
-        if kind == "punch.list" and self.slow_feed:
+        if (kind == "punch.list" and self.slow_feed) or kind in self.unanswered:
             return
         answer = self._answer(kind)
         self.send({"type": f"{kind}.result", **answer, "re": command["id"]})
 
     def _answer(self, kind: str) -> Message:
         match kind:
+            case _ if kind in self.answers:
+                return self.answers[kind]
             case "auth":
                 return {"type": "welcome", "role": self.role, "expires_at": None, "server_time": minutes_ago(0)}
             case "presence.watch" if self.watch_error:

@@ -1,6 +1,6 @@
 /** A file of people before the hub sees it: its letters, its header, what its columns are taken for, its parts. Pure. */
 
-/** What a column may be; `ignore` is for the rest. */
+/** What a column may be said to be; `ignore` is for the rest. */
 export const IMPORT_FIELDS = ["employee_number", "display_name", "site", "department", "badge"];
 
 /** The contract's bounds: characters of a part, bytes of the frame that carries it (less its other fields). */
@@ -8,16 +8,33 @@ const PART_CHARACTERS = 40_000;
 const PART_BYTES = 60_000;
 const SAMPLE_ROWS = 3;
 
-/** Usual names of columns, as `plain` leaves them. */
+/**
+ * Columns that the hub knows by their names (without case, accents, spaces and points): it needn't be told what they
+ * are. A surname is joined to the name, which only a hub left to itself does. A test holds this against the hub's own.
+ */
 const USUAL = {
-  employee_number: ["employeenumber", "number", "employeeid", "employee", "no", "id", "numero", "numeroempleado", "numerodeempleado", "empleado", "codigo", "matricula", "legajo", "nempleado"],
-  display_name: ["displayname", "name", "fullname", "employeename", "nombre", "nombrecompleto", "nombreyapellidos", "apellidosynombre"],
-  site: ["site", "location", "plant", "workplace", "centro", "centrodetrabajo", "sede", "planta", "ubicacion"],
-  department: ["department", "dept", "team", "area", "departamento", "dpto", "seccion", "equipo"],
-  badge: ["badge", "card", "badgenumber", "cardnumber", "rfid", "tarjeta", "credencial", "numerodetarjeta", "ntarjeta"],
+  employee_number:
+    "employeenumber number employee employeeid employeeno empno empnumber staffnumber staffid " +
+    "personnelnumber payrollnumber numero num no n numeroempleado numempleado noempleado nempleado " +
+    "numerodeempleado nodeempleado ndeempleado codigoempleado codigodeempleado numerotrabajador " +
+    "numerodetrabajador matricula legajo",
+  display_name:
+    "displayname name fullname employeename firstname givenname nombre nombrecompleto nombreyapellidos " +
+    "apellidosynombre nombreapellidos empleado trabajador",
+  surname:
+    "surname surnames lastname familyname apellidos apellido",
+  site:
+    "site sitename location workplace branch centro centrodetrabajo centrotrabajo sede lugar " +
+    "lugardetrabajo delegacion sucursal tienda",
+  department:
+    "department departmentname dept team section departamento depto dpto seccion equipo area",
+  badge:
+    "badge badgenumber badgeid card cardnumber cardid tag tarjeta numerodetarjeta numerotarjeta " +
+    "numtarjeta notarjeta ntarjeta codigotarjeta codigodetarjeta credencial acreditacion",
 };
+const KNOWN = new Map(Object.entries(USUAL).flatMap(([field, names]) => names.split(" ").map((name) => [name, field])));
 
-const plain = (text) => text.normalize("NFD").toLowerCase().replace(/[^a-z0-9]/g, "");
+const plain = (text) => text.normalize("NFKD").toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
 
 /** Text of a file's bytes: UTF-8, or what spreadsheets on Windows write where it isn't that. */
 export function decoded(bytes) {
@@ -76,14 +93,21 @@ export function topOf(text) {
   return { columns, sample, fault };
 }
 
-/** @returns {string[]} for each column the field that its name stands for, each field once; else `ignore`. */
+/** @returns {string[]} for each column the field (or `surname`) that its name stands for, each once; else `ignore`. */
 export function proposedMapping(columns) {
-  const free = new Set(IMPORT_FIELDS);
+  const taken = new Set();
   return columns.map((column) => {
-    const field = IMPORT_FIELDS.find((one) => free.has(one) && (plain(column) === plain(one) || USUAL[one].includes(plain(column))));
-    free.delete(field);
-    return field ?? "ignore";
+    const field = KNOWN.get(plain(column));
+    if (!field || taken.has(field)) return "ignore";
+    taken.add(field);
+    return field;
   });
+}
+
+/** @returns {object} by column's name, what the hub has to be told: where it wouldn't find the same by itself. */
+export function toldMapping(columns, mapping) {
+  const told = columns.map((column, index) => [column, mapping[index], KNOWN.get(plain(column)) ?? "ignore"]);
+  return Object.fromEntries(told.filter(([, wanted, known]) => wanted !== known).map(([column, wanted]) => [column, wanted]));
 }
 
 /** @returns {string[]} the text in parts that a frame can carry; together they are the text. */

@@ -1,14 +1,16 @@
 /** People from a file: chosen, its columns named, tried line by line, and only then taken over, all or nothing. */
 import { element } from "../elements.js";
-import { IMPORT_FIELDS, decoded, partsOf, proposedMapping, topOf } from "./csv.js";
+import { IMPORT_FIELDS, decoded, partsOf, proposedMapping, toldMapping, topOf } from "./csv.js";
 import { faultOf } from "./faults.js";
+import { problemOf } from "./line_problems.js";
 import { Table, ListFrame, button, chip, partHead } from "./pieces.js";
 import { Submission } from "./requests.js";
 
 /** The hub hashes, checks and writes up to 10,000 people before it answers the last part. */
 const ANSWER_TIMEOUT_MS = 180_000;
 const REPORT_PAGE = 200;
-const MOST_BYTES = 5_000_000;
+/** The hub's own default bound. */
+const MOST_BYTES = 4 * 1_048_576;
 const OUTCOMES = { create: ["good", "in"], update: ["some", "break"], unchanged: ["quiet", "out"], fault: ["bad", "late"] };
 
 export class ImportPart {
@@ -78,7 +80,7 @@ export class ImportPart {
     else {
       const text = decoded(new Uint8Array(await file.arrayBuffer()));
       this.#file = { name: file.name, text, ...topOf(text) };
-      this.#mapping = proposedMapping(this.#file.columns);
+      this.#file.proposed = this.#mapping = proposedMapping(this.#file.columns);
     }
     this.#draw();
     this.#steps.querySelector("#import-file")?.focus();
@@ -92,33 +94,40 @@ export class ImportPart {
     const head = element("tr", {}, element("th", { scope: "col", text: say("import_column") }), element("th", { scope: "col", text: say("import_means") }), element("th", { scope: "col", text: say("import_sample") }));
     const rows = columns.map((column, index) => {
       const select = element("select", { "aria-label": say("import_means_of", { column }), disabled: Boolean(this.#work) });
-      for (const field of [...IMPORT_FIELDS, "ignore"]) select.append(element("option", { value: field, text: say(`import_${field}`) }));
+      const offered = this.#file.proposed[index] === "surname" ? ["surname"] : [];
+      for (const field of [...offered, ...IMPORT_FIELDS, "ignore"]) select.append(element("option", { value: field, text: say(`import_${field}`) }));
       select.value = this.#mapping[index];
       select.addEventListener("change", () => this.#means(index, select.value));
       const example = sample.map((row) => row[index]?.trim()).filter(Boolean).join(" · ");
       return element("tr", { data: { ignored: String(select.value === "ignore") } }, element("th", { scope: "row", text: column || "—" }), element("td", {}, select), element("td", { class: "muted", text: example }));
     });
-    const missing = this.#missing();
+    const without = ["display_name", "site", "department"].filter((field) => !this.#mapping.includes(field));
+    const named = (fields) => ({ fields: language.list(fields.map((field) => say(`import_${field}`))) });
+    const note = this.#numbered
+      ? element("p", { class: "muted", text: say("import_without", named(without)) })
+      : element("p", { class: "fault", text: say("import_missing", named(["employee_number"])) });
     return element(
       "section",
       { class: "card block" },
       element("header", {}, element("h2", { text: say("import_columns") })),
       element("table", { class: "list mapping", "aria-label": say("import_columns") }, element("thead", {}, head), element("tbody", {}, ...rows)),
-      missing.length ? element("p", { class: "fault", text: say("import_missing", { fields: language.list(missing.map((field) => say(`import_${field}`))) }) }) : null,
+      this.#numbered && without.length === 0 ? null : note,
     );
   }
 
-  /** A field is one column's: whoever had it before lets go of it. */
+  /** A field is one column's: whoever had it before lets go of it. A name that is told is the whole name. */
   #means(index, field) {
-    this.#mapping = this.#mapping.map((other, at) => (at === index ? field : other === field ? "ignore" : other));
+    const letsGo = (other) => other === field || (other === "surname" && field === "display_name");
+    this.#mapping = this.#mapping.map((other, at) => (at === index ? field : letsGo(other) ? "ignore" : other));
     this.#report = this.#problem = null;
     this.#submission = new Submission();
     this.#draw();
     this.#steps.querySelectorAll(".mapping select")[index]?.focus();
   }
 
-  #missing() {
-    return ["employee_number", "display_name", "site", "department"].filter((field) => !this.#mapping.includes(field));
+  /** Without the number nobody is told from anybody; what else is missing only newcomers need. */
+  get #numbered() {
+    return this.#mapping.includes("employee_number");
   }
 
   #trying() {
@@ -136,7 +145,7 @@ export class ImportPart {
     } else {
       const tried = this.#report && !this.#report.done && this.#report.faults === 0;
       const dry = button(say("import_try"), () => this.#send(true), tried ? "" : "primary");
-      dry.disabled = this.#missing().length > 0;
+      dry.disabled = !this.#numbered;
       nodes.push(element("div", { class: "part-actions" }, dry, tried ? button(say("import_do", { count: this.#report.created + this.#report.updated }), () => this.#send(false), "primary") : null));
     }
     if (this.#problem) {
@@ -148,7 +157,7 @@ export class ImportPart {
 
   async #send(dry) {
     const { columns, text } = this.#file;
-    const mapping = Object.fromEntries(columns.map((column, index) => [column, this.#mapping[index]]));
+    const mapping = toldMapping(columns, this.#mapping);
     const parts = partsOf(text);
     const lines = [];
     this.#problem = this.#report = null;
@@ -236,9 +245,10 @@ export class ImportPart {
   }
 }
 
-/** Which field, and what is wrong with it in the hub's own words. */
+/** Which field, and what is wrong with it. */
 function lineFault({ field, problem }, language) {
   if (!problem && !field) return "";
   const name = IMPORT_FIELDS.includes(field) ? language.say(`import_${field}`) : field;
-  return element("span", {}, field ? element("b", { text: `${name}: ` }) : null, problem ?? "");
+  const { key, values } = problemOf(problem ?? "");
+  return element("span", {}, field ? element("b", { text: `${name}: ` }) : null, key ? language.say(key, values) : problem);
 }
