@@ -21,7 +21,7 @@ from protocol.replies import (
     SiteBoard,
 )
 from protocol.values import Captured, DeviceStatus, Kind, Outcome, Reason, Role, Status, to_binary
-from tests.protocol import samples_accounts, samples_roster
+from tests.protocol import samples_accounts, samples_devices, samples_roster
 
 SITE: Final = UUID("0190b7a0-0000-7000-8000-000000000001")
 OTHER_SITE: Final = UUID("0190b7a0-0000-7000-8000-000000000002")
@@ -95,6 +95,7 @@ COMMANDS: Final[dict[str, Command]] = {
     ),
     "hub.status": commands.HubStatus(id=9_007_199_254_740_991),
     **samples_accounts.COMMANDS,
+    **samples_devices.COMMANDS,
     **samples_roster.COMMANDS,
 }
 
@@ -274,5 +275,6 @@ MESSAGES: Final[dict[str, Message]] = {
         draining=False,
     ),
     **samples_accounts.MESSAGES,
+    **samples_devices.MESSAGES,
     **samples_roster.MESSAGES,
 }
