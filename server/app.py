@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
+import resource
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,6 +17,7 @@ import structlog
 from aiohttp import web
 
 from server import keys
+from server.api.doorstep import Doorstep
 from server.api.http import MIDDLEWARES, setup_http
 from server.commands.registry import Commands
 from server.hub.connections import Connections
@@ -77,6 +80,7 @@ async def running_hub(settings: Settings) -> AsyncIterator[HubContext]:
 
     Raises StorageError, SecretsUnavailable, and SettingsError where the address can't be had.
     """
+    _allow_many_files()
     sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
     gc.set_threshold(_YOUNG_OBJECTS)
     async with AsyncExitStack() as stack:
@@ -91,20 +95,21 @@ async def running_hub(settings: Settings) -> AsyncIterator[HubContext]:
         app[keys.HEALTH] = health
         app[keys.HUB] = context
         app[keys.CONNECTIONS] = connections
+        app[keys.DOORSTEP] = Doorstep(header_seconds=settings.http_header_seconds, most=settings.http_connections_max)
         app[keys.COMMANDS] = Commands(connections.by_role)
         setup_http(app, settings)
         runner = web.AppRunner(
             app,
             access_log=None,
             handle_signals=False,
-            keepalive_timeout=settings.http_idle_seconds,  # also for the first request, until its headers are whole
+            keepalive_timeout=settings.http_idle_seconds,
             shutdown_timeout=settings.drain_seconds,
         )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         connections.start()
         stack.push_async_callback(connections.stop)
-        await _listen(runner, settings)
+        stack.callback((await _listen(runner, app[keys.DOORSTEP], settings)).close)
         # What was built by now lives as long as the hub: the collector need not look at it again.
         gc.collect()
         gc.freeze()
@@ -121,14 +126,30 @@ async def running_hub(settings: Settings) -> AsyncIterator[HubContext]:
             asyncio.get_running_loop().call_later(_STOP_SECONDS, context.database.terminate)
 
 
-async def _listen(runner: web.AppRunner, settings: Settings) -> None:
+async def _listen(runner: web.AppRunner, doorstep: Doorstep, settings: Settings) -> asyncio.Server:
     """Raises SettingsError where the address can't be had."""
+
+    def line() -> asyncio.Protocol:
+        assert runner.server is not None  # noqa: S101 - it was set up
+        made = runner.server()
+        doorstep.opened(made)
+        return made
+
     try:
-        await web.TCPSite(runner, settings.host, settings.port, backlog=settings.listen_backlog).start()
+        return await asyncio.get_running_loop().create_server(
+            line, settings.host, settings.port, backlog=settings.listen_backlog
+        )
     except OSError as error:
         raise SettingsError(
             [f"can't listen where ATTENDANCE_HOST and ATTENDANCE_PORT say: {error.strerror or error}"]
         ) from error
+
+
+def _allow_many_files() -> None:
+    """A socket is a file: a process may have as many of them open as the system lets it."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # where there is no bound, some systems want one named
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[HubContext, Health]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
@@ -15,6 +15,9 @@ from server.settings import Settings
 from server.telemetry.health import Health
 from server.telemetry.metrics import Metrics
 
+if TYPE_CHECKING:
+    from server.api.doorstep import Doorstep  # which asks for its key
+
 SETTINGS: Final = web.AppKey("settings", Settings)
 SECRETS: Final[web.AppKey[SecretsProvider]] = web.AppKey("secrets")
 ACCOUNTS: Final = web.AppKey("accounts", Accounts)
@@ -22,4 +25,5 @@ METRICS: Final = web.AppKey("metrics", Metrics)
 HEALTH: Final = web.AppKey("health", Health)
 HUB: Final = web.AppKey("hub", HubContext)
 CONNECTIONS: Final = web.AppKey("connections", Connections)
+DOORSTEP: Final[web.AppKey[Doorstep]] = web.AppKey("doorstep")
 COMMANDS: Final = web.AppKey("commands", Commands)

@@ -14,7 +14,7 @@ from typing import Final
 
 import structlog
 
-from server.settings import Settings, read_settings
+from server.settings import PREFIX, Settings, read_settings
 from storage.bootstrap import DatabaseDsns, bootstrap
 from storage.embedded import EmbeddedPostgres, EmbeddedValkey, write_private
 from storage.migrate import migrate
@@ -91,6 +91,16 @@ async def own_servers(folder: Path, step: Callable[[str], None]) -> AsyncIterato
         yield OwnServers(folder, postgres, valkey, dsns)
 
 
+_SAME_AT_ALL_HUBS: Final = (
+    "sockets_of_address",
+    "sockets_of_account",
+    "unauthenticated_sockets_of_address",
+    "unauthenticated_sockets",
+    "upgrades_per_minute",
+)
+"""Whoever may open so many sockets at this hub may do so at the others."""
+
+
 def write_hub_environment(path: Path, settings: Settings, *, metrics_token: str) -> None:
     """Replace `hub.env` (mode 0600): what a further hub or a command needs to join, as lines that a shell can source.
 
@@ -102,5 +112,6 @@ def write_hub_environment(path: Path, settings: Settings, *, metrics_token: str)
         "ATTENDANCE_KEY_FILE": str(settings.key_file),
         "ATTENDANCE_METRICS_TOKEN": metrics_token,
         "ATTENDANCE_TOTP_REQUIRED_ROLES": ",".join(settings.totp_required_roles),
+        **{f"{PREFIX}{name.upper()}": str(getattr(settings, name)) for name in _SAME_AT_ALL_HUBS},
     }
     write_private(path, "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items()))

@@ -74,10 +74,18 @@ class Settings:
     ] = 4_096
     max_in_flight: Annotated[int, Means("commands of one connection that may wait for their answer", 1, 1_024)] = 64
     commands_per_second: Annotated[int, Means("commands of one connection a second, punches aside", 1, 1_000)] = 20
-    handshakes_at_once: Annotated[int, Means("clients greeted and not welcomed yet; others wait", 1, 65_536)] = 128
+    handshakes_at_once: Annotated[int, Means("clients whose word is being judged; others wait", 1, 65_536)] = 128
     handshake_place_ms: Annotated[int, Means("after which a slow client no longer counts among these", 10, 60_000)] = (
         1_000
     )
+    sockets_of_address: Annotated[int, Means("sockets of one address", 1, 1_000_000)] = 2_000
+    sockets_of_account: Annotated[int, Means("sockets of one account, and of one terminal", 1, 1_000_000)] = 100
+    unauthenticated_sockets_of_address: Annotated[
+        int, Means("of these, on which nobody has signed in; beyond, the longest silent goes", 1, 1_000_000)
+    ] = 500
+    unauthenticated_sockets: Annotated[int, Means("sockets on which nobody has signed in", 1, 1_000_000)] = 4_000
+    watched_sites_max: Annotated[int, Means("sites that one watch may name", 1, 1_000_000)] = 1_000
+    control_frames_per_second: Annotated[int, Means("pings and pongs of one connection a second", 1, 1_000)] = 20
     auth_timeout_seconds: Annotated[float, Means("from hello to auth", 0.1, 60)] = 5.0
     ping_interval_seconds: Annotated[float, Means("between two pings of the hub", 1, 300)] = 25.0
     pong_timeout_seconds: Annotated[float, Means("without any traffic after a ping, before close 3012", 1, 60)] = 10.0
@@ -155,7 +163,7 @@ class Settings:
     login_attempts_of_name: Annotated[int, Means("logins with one name from all addresses", 1, 100_000)] = 20
     login_attempts_of_address: Annotated[int, Means("logins with all names from one address", 1, 100_000)] = 60
     login_window_seconds: Annotated[int, Means("length of that window", 1, 86_400)] = 60
-    login_right_seconds: Annotated[int, Means("of it, that a login counts whose password was right", 1, 86_400)] = 10
+    login_right_seconds: Annotated[int, Means("of it, that a login counts whose password was right", 1, 86_400)] = 5
     assertion_leeway_seconds: Annotated[int, Means("between a kiosk's assertion and the hub's clock", 0, 30)] = 5
     pairing_code_minutes: Annotated[int, Means("a pairing code is good, unless it is used before", 1, 60)] = 10
     pairing_attempts_of_address: Annotated[
@@ -175,6 +183,10 @@ class Settings:
     probes_per_minute: Annotated[
         int, Means("of /health, /ready, /metrics and public keys each, for one address", 1, 1_000_000)
     ] = 6_000
+    http_connections_max: Annotated[
+        int, Means("connections that are no WebSocket (yet); beyond, the longest idle goes", 16, 1_000_000)
+    ] = 16_384
+    http_header_seconds: Annotated[float, Means("from connecting to a whole first request", 0.1, 60)] = 10.0
     http_body_max_bytes: Annotated[int, Means("one JSON body of an HTTP request", 256, 1_048_576)] = 16_384
     http_body_seconds: Annotated[float, Means("waiting for the body of an HTTP request", 0.1, 60)] = 10.0
     http_idle_seconds: Annotated[float, Means("waiting for the next HTTP request of a connection", 1, 3_600)] = 75.0

@@ -15,7 +15,7 @@ async def websocket(request: web.Request) -> web.StreamResponse:
     """Upgrade and serve until the connection ends.
 
     Raises Refused(forbidden) for a foreign Origin, HTTPBadRequest without our subprotocol, HTTPServiceUnavailable
-    while the hub drains.
+    while the hub drains, and Refused(rate_limited, overloaded) where there are too many sockets.
     """
     context = request.app[keys.HUB]
     check_origin(request, context.settings)
@@ -28,11 +28,14 @@ async def websocket(request: web.Request) -> web.StreamResponse:
     socket = a_socket()
     if not socket.can_prepare(request):
         raise web.HTTPBadRequest(text="this is a WebSocket endpoint")
+    address = client_address(request, context.settings.trusted_proxies)
+    context.crowd.check(address)
     await socket.prepare(request)
     transport = request.transport
     if transport is None:
         return socket  # gone already
-    address = client_address(request, context.settings.trusted_proxies)
+    if (doorstep := request.app.get(keys.DOORSTEP)) is not None:
+        doorstep.passed(request.protocol)
     connection = Connection(context, socket, transport, request.app[keys.COMMANDS], address=address)
     await request.app[keys.CONNECTIONS].serve(connection)
     return socket

@@ -33,6 +33,8 @@ async def watch(connection: Connection, command: PresenceWatch) -> None:
     """Answer with the boards as they are, and push what changes from there on."""
     context = connection.context
     scope = connection.caller.scope
+    if command.site_ids is not None and len(command.site_ids) > context.settings.watched_sites_max:
+        raise Refused(ErrorCode.TOO_LARGE, "more sites than one watch may name", details={"field": "site_ids"})
     if command.site_ids is None:
         feeds = [feed for feed in context.boards.feeds.values() if feed.is_read and scope.allows_site(feed.site_id)]
     else:

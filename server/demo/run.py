@@ -7,6 +7,7 @@ import contextlib
 import os
 import socket
 import sys
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +25,17 @@ from server.demo.seed import seed
 from server.own_servers import own_servers, write_hub_environment
 from server.secrets.local import open_key_file
 from server.services.hashing import SlowHashes
-from server.settings import Settings
+from server.settings import PREFIX, Settings
 
+_FOR_ONE_MACHINE: Final = {
+    "sockets_of_address": 50_000,
+    "sockets_of_account": 50_000,
+    "unauthenticated_sockets_of_address": 10_000,
+    "unauthenticated_sockets": 10_000,
+    "upgrades_per_minute": 1_000_000,
+}
+"""All of a demo's clients come from this machine, as a handful of people: limits by address and account would be felt
+where nobody means harm."""
 _READING_SECONDS: Final = 10.0  # for the logins, before the kiosk takes the screen; Enter goes on at once
 
 
@@ -59,7 +69,9 @@ async def run_demo(options: DemoOptions, *, log: TextIO) -> None:
         stack.callback(guide.step, "everything has ended")
         servers = await stack.enter_async_context(own_servers(data, guide.step))
         # Its logins are there to be tried: whoever comes signs in with name and password alone.
-        settings = servers.settings(os.environ, host="127.0.0.1", port=options.port, totp_required_roles=())
+        settings = servers.settings(
+            os.environ, host="127.0.0.1", port=options.port, totp_required_roles=(), **_for_one_machine(os.environ)
+        )
         guide.step("looking for the sample company; a first start makes it")
         company = await _company(data, servers.dsns.migrator, settings)
         guide.step("starting the hub")
@@ -108,6 +120,11 @@ async def run_demo(options: DemoOptions, *, log: TextIO) -> None:
             watch.result()
         if left.done() and left.result() != 0:
             raise DemoError(f"the kiosk ended with exit code {left.result()}")
+
+
+def _for_one_machine(environment: Mapping[str, str]) -> dict[str, int]:
+    """What the environment doesn't say otherwise."""
+    return {name: value for name, value in _FOR_ONE_MACHINE.items() if f"{PREFIX}{name.upper()}" not in environment}
 
 
 def _refuse_taken_port(port: int) -> None:

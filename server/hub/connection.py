@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from typing import Final, Protocol
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import structlog
 from aiohttp import WSMsgType, web
 
 from protocol.base import Command, Reply
-from protocol.codec import Envelope, decode_command, encode, read_envelope
+from protocol.codec import decode_command, encode, glance, read_envelope
 from protocol.commands import Auth, PunchRecord
 from protocol.errors import CloseCode, ErrorCode, Malformed
 from protocol.events import DeviceStateChanged
@@ -24,7 +24,7 @@ from protocol.values import MAX_INTEGER, DeviceStatus, Language, Role
 from server.errors import Refused, as_refused, to_wire
 from server.hub.caller import Caller, Kiosk, Someone
 from server.hub.context import HubContext
-from server.hub.flood import TokenBucket
+from server.hub.flood import Pace
 from server.hub.handshake import Rejected, authenticate, hello, language_of, read_auth, welcome
 from server.hub.in_flight import InFlight
 from server.hub.outgoing import Outgoing
@@ -35,10 +35,12 @@ from server.services.people_import import Upload
 
 MAX_MALFORMED: Final = 5
 """The malformed message that closes a connection."""
-MAX_LIMITED: Final = 200
-"""Commands over the limit, one after the other, that close a connection."""
 CLOSE_SECONDS: Final = 5.0
 """How long a client may take to read what was said before a close, and once more to close in turn."""
+STRANGER_CLOSE_SECONDS: Final = 0.5
+"""The same for clients that haven't signed in: they may be many."""
+_FRAMES_A_TURN: Final = 32
+"""Frames of one client that are read before others have their turn: a flood lies in the socket by the thousand."""
 
 _log = structlog.get_logger()
 
@@ -58,15 +60,14 @@ class Connection:
 
     # Thousands of boards are mostly this object and aiohttp's: without a dictionary each.
     __slots__ = (
-        "_bucket",
         "_caller",
         "_ending",
         "_expiry",
         "_frames",
         "_frames_at_ping",
         "_last_id",
-        "_limited",
         "_malformed",
+        "_pace",
         "_reading",
         "_registry",
         "_role_counted",
@@ -112,8 +113,10 @@ class Connection:
         self._role_counted = Role.EMPLOYEE
         self._last_id = 0
         self._malformed = 0
-        self._limited = 0
-        self._bucket = TokenBucket(context.settings.commands_per_second)
+        self._pace = Pace(
+            commands_per_second=context.settings.commands_per_second,
+            control_frames_per_second=context.settings.control_frames_per_second,
+        )
         self.in_flight = InFlight(context.settings.max_in_flight)
         self._frames = 0
         self._frames_at_ping: int | None = None
@@ -128,6 +131,11 @@ class Connection:
     @property
     def is_kiosk(self) -> bool:
         return isinstance(self._caller, Kiosk)
+
+    @property
+    def subject(self) -> UUID | None:
+        """The account or terminal that has signed in."""
+        return None if self._caller is None else self._caller.subject
 
     @property
     def caller(self) -> Caller:
@@ -151,7 +159,7 @@ class Connection:
             if self._ending is not None:
                 await asyncio.shield(self._ending)
             # A closed transport still waits until all was taken: what a client doesn't take by then is dropped.
-            asyncio.get_running_loop().call_later(CLOSE_SECONDS, self._transport.abort)
+            asyncio.get_running_loop().call_later(self._close_seconds, self._transport.abort)
 
     def ping(self) -> None:
         self.outgoing.ping()
@@ -181,6 +189,10 @@ class Connection:
             self.outgoing.close()
             self.context.metrics.closed(code)
             self._ending = asyncio.create_task(self._close(code), name="close")
+
+    def make_room(self) -> None:
+        """It has said nothing for longer than all who wait at the door."""
+        self.end(CloseCode.FLOODING)
 
     def renew(self, someone: Someone) -> None:
         """A newer token of the same session: the connection lives on until that one expires."""
@@ -223,28 +235,22 @@ class Connection:
             self.end(CloseCode.NOT_ALLOWED)
 
     async def _shake_hands(self) -> bool:
-        leave = await self.context.admission.enter()
-        self._reading = True
-        try:
-            return not self._transport.is_closing() and await self._welcome()
-        finally:
-            leave()
-
-    async def _welcome(self) -> bool:
+        """Greet, hear who it is, and judge that: only the judging is work, for which clients wait in turn."""
         greeting = hello(self.context)
         self.outgoing.send(encode(greeting))
         auth_id: int | None = None
         try:
-            try:
-                text = await self._text_in_time(self.context.settings.auth_timeout_seconds)
-            except TimeoutError:
-                raise Rejected(CloseCode.NO_AUTH_IN_TIME) from None
-            if text is None:
+            if (auth := await self._introduction()) is None:
                 return False
-            auth = read_auth(text)
             auth_id = auth.id
             self.language = language_of(auth)
-            caller = await authenticate(self.context, auth, greeting.nonce)
+            leave = await self.context.admission.enter(self.address)
+            try:
+                if self._transport.is_closing():
+                    return False
+                self._welcome(auth, await authenticate(self.context, auth, greeting.nonce))
+            finally:
+                leave()
         except Rejected as rejected:
             if rejected.error is not None:
                 self.refuse(rejected.error, rejected.re)
@@ -254,14 +260,35 @@ class Connection:
             self.refuse(error, auth_id)
             self.end(CloseCode.RESYNC)
             return False
+        return True
+
+    async def _introduction(self) -> Auth | None:
+        """Its `auth`, None where it went away; raises Rejected."""
+        self._reading = True
+        try:
+            text = await self._text_in_time(self.context.settings.auth_timeout_seconds)
+        except TimeoutError:
+            raise Rejected(CloseCode.NO_AUTH_IN_TIME) from None
+        self._reading = False
+        if text is None:
+            return None
+        self.context.crowd.spoke(self)
+        return read_auth(text)
+
+    def _welcome(self, auth: Auth, caller: Caller) -> None:
+        try:
+            self.context.crowd.sign_in(self, caller.subject)
+        except Refused as refusal:
+            raise Rejected(CloseCode.FLOODING, refusal, auth.id) from None
         self._last_id = auth.id
         self._caller = caller
         self._role_counted = caller.role
+        self.outgoing.is_first = self.is_kiosk
         self.context.metrics.connected(caller.role)
         self.send(welcome(self.context, caller, re=auth.id, connection_id=self.connection_id))
         if isinstance(caller, Someone):
             self._later_expiry(caller)
-        return True
+        self._reading = True
 
     async def _read(self) -> None:
         while (text := await self._next_text()) is not None:
@@ -283,12 +310,16 @@ class Connection:
 
     async def _next_text(self) -> str | None:
         """The next text frame; None when the connection is over."""
-        while True:
+        while self._ending is None:
+            if self._frames % _FRAMES_A_TURN == 0:
+                await asyncio.sleep(0)
             message = await self._socket.receive()
             self._frames += 1
             match message.type:
                 case WSMsgType.TEXT:
                     return str(message.data)
+                case WSMsgType.PING | WSMsgType.PONG if not self._pace.allows_control():
+                    self._lose_patience()
                 case WSMsgType.PING:
                     try:
                         await self._socket.pong(message.data)
@@ -301,8 +332,16 @@ class Connection:
                     return None
                 case _:  # closed by them, by us, or broken (1007, 1009: aiohttp has said so already)
                     return None
+        return None
 
     async def _take(self, text: str) -> None:
+        if self._pace.is_spent() and (head := glance(text)) is not None and head[1] != _PUNCH_RECORD:
+            # It would be refused whatever it says: that must cost less than it costs to send.
+            try:
+                self._check(*head)
+            except Refused as refusal:
+                self.refuse(refusal, head[0])
+                return
         try:
             envelope = read_envelope(text)
         except Malformed as fault:
@@ -312,8 +351,7 @@ class Connection:
                 self.end(CloseCode.BAD_REQUEST)
             return
         try:
-            self._check_id(envelope)
-            self._check_flood(envelope)
+            self._check(envelope.id, envelope.type)
             command = decode_command(envelope)
             if isinstance(command, Auth):
                 raise Refused(ErrorCode.INVALID, "a second auth", details={"field": "type"})
@@ -321,26 +359,28 @@ class Connection:
             reply = await self._registry.handle(self, command)
         except Exception as error:  # noqa: BLE001 - whatever a command does, the connection goes on
             self.refuse(error, envelope.id)
+            if envelope.type == _PUNCH_RECORD and self._pace.command():
+                self._lose_patience()
         else:
             if reply is not None:
                 self.send(reply)
 
-    def _check_id(self, envelope: Envelope) -> None:
-        if not self._last_id < envelope.id <= MAX_INTEGER:
+    def _check(self, id_: int, type_: str) -> None:
+        """Whether a message is the next and comes at its pace. Punches are bounded by `max_in_flight` alone."""
+        is_next = self._last_id < id_ <= MAX_INTEGER
+        if is_next:
+            self._last_id = id_
+        wait_ms = 0 if is_next and type_ == _PUNCH_RECORD else self._pace.command()
+        if wait_ms:
+            self._lose_patience()
+        if not is_next:
             raise Refused(ErrorCode.ID_REUSED)
-        self._last_id = envelope.id
+        if wait_ms:
+            raise Refused(ErrorCode.RATE_LIMITED, retry_after_ms=wait_ms)
 
-    def _check_flood(self, envelope: Envelope) -> None:
-        if envelope.type == _PUNCH_RECORD:
-            return  # bounded by max_in_flight alone
-        wait_ms = self._bucket.take()
-        if wait_ms == 0:
-            self._limited = 0
-            return
-        self._limited += 1
-        if self._limited >= MAX_LIMITED:
+    def _lose_patience(self) -> None:
+        if not self._pace.has_patience():
             self.end(CloseCode.FLOODING)
-        raise Refused(ErrorCode.RATE_LIMITED, retry_after_ms=wait_ms)
 
     def _check_permission(self, command: Command) -> None:
         type_ = str(command.__struct_config__.tag)
@@ -362,11 +402,15 @@ class Connection:
         left = (someone.expires_at - self.context.clock()).total_seconds() + self.context.settings.expiry_grace_seconds
         self._expiry = asyncio.get_running_loop().call_later(max(left, 0), self.end, CloseCode.EXPIRED)
 
+    @property
+    def _close_seconds(self) -> float:
+        return CLOSE_SECONDS if self.is_welcomed else STRANGER_CLOSE_SECONDS
+
     async def _close(self, code: CloseCode) -> None:
         deaf = code in (CloseCode.SLOW, CloseCode.NO_PONG)
         try:
             # Whoever reads nothing would otherwise let even the close wait for as long as they like.
-            async with asyncio.timeout(CLOSE_SECONDS):
+            async with asyncio.timeout(self._close_seconds):
                 await self._socket.close(code=int(code), message=code.name.lower().encode(), drain=not deaf)
         except TimeoutError:
             deaf = True

@@ -55,12 +55,14 @@ class Connections:
     async def serve(self, connection: Connection) -> None:
         """Run a connection as one of the live ones."""
         self._live[connection] = None
+        self._context.crowd.enter(connection)
         self._heartbeat.add(connection)
         self._none_left.clear()
         try:
             await connection.run()
         finally:
             del self._live[connection]
+            self._context.crowd.leave(connection, connection.subject)
             self._heartbeat.remove(connection)
             if not self._live:
                 self._none_left.set()

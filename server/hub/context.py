@@ -11,6 +11,7 @@ from uuid import UUID
 from protocol.replies import Limits
 from protocol.values import MAX_FRAME_BYTES
 from server.hub.admission import Admission
+from server.hub.crowd import Crowd, CrowdLimits
 from server.hub.outgoing import Flusher
 from server.hub.subscriptions import Switchboard
 from server.secrets.provider import SecretsProvider
@@ -82,11 +83,13 @@ class HubContext:
     """Makes this hub's connections of an account what it is now, at once; never raises StorageError."""
     draining: bool = False
     admission: Admission = field(init=False)
+    crowd: Crowd = field(init=False)
 
     def __post_init__(self) -> None:
         self.admission = Admission(
             at_once=self.settings.handshakes_at_once, longest_seconds=self.settings.handshake_place_ms / 1_000
         )
+        self.crowd = Crowd(CrowdLimits.from_settings(self.settings), self.metrics)
 
     @property
     def limits(self) -> Limits:

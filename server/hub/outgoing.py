@@ -109,15 +109,16 @@ class Flusher:
     """Writes to all sockets that have something to take, and looks after the busy ones."""
 
     def __init__(self) -> None:
+        self._kiosks = _Lane(rest=0)
         self._answers = _Lane(rest=0)
         self._pushes = _Lane(_REST_PER_ROUND)
         self._busy: dict[Outgoing, None] = {}
         self._watch_busy: asyncio.TimerHandle | None = None
 
     def add(self, outgoing: Outgoing) -> None:
-        """It has answers to take; pushes that are due go with them."""
+        """It has answers to take; pushes that are due go with them. Terminals never wait behind a crowd of others."""
         if outgoing not in self._busy:
-            self._answers.add(outgoing)
+            (self._kiosks if outgoing.is_first else self._answers).add(outgoing)
 
     def push(self, outgoing: Outgoing) -> None:
         """It has pushes to take, which may wait for each other for a moment."""
@@ -131,6 +132,7 @@ class Flusher:
             self._watch_busy = asyncio.get_running_loop().call_later(_BUSY_LOOK_SECONDS, self._look)
 
     def forget(self, outgoing: Outgoing) -> None:
+        self._kiosks.forget(outgoing)
         self._answers.forget(outgoing)
         self._pushes.forget(outgoing)
         self._busy.pop(outgoing, None)
@@ -164,6 +166,7 @@ class Outgoing:
         "_stuck_bytes",
         "_stuck_since",
         "_transport",
+        "is_first",
         "pushes",
     )
 
@@ -189,6 +192,7 @@ class Outgoing:
         self._stuck_bytes = 0
         self._closed = False
         self.pushes: PushSource | None = None
+        self.is_first = False
 
     def send(self, message: bytes) -> None:
         """Queue one encoded message."""

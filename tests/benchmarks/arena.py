@@ -29,7 +29,7 @@ from storage.models import Device, Employee
 from storage.repositories import enrolment
 from tests.benchmarks import machine
 from tests.benchmarks.processes import Child
-from tests.running_hub import free_port
+from tests.running_hub import ONE_MACHINE, free_port
 
 PEOPLE: Final = 4_000
 """More than the sample company has, so that a person punches as often as people do; half at each of two sites."""
@@ -98,13 +98,14 @@ class Arena:
         module: str = "server",
         **settings: object,
     ) -> AsyncIterator[Hub]:
-        """A hub with its default settings but for those named."""
+        """A hub with its default settings but for those named, and for limits that one machine would feel."""
         port = free_port()
         environment = {
             "ATTENDANCE_POSTGRES_DSN": (dsns or self.dsns).hub_a,
             "ATTENDANCE_REDIS_URL": self.valkey.url,
             "ATTENDANCE_KEY_FILE": str(self.folder / "keys.json"),
             "ATTENDANCE_ACCESS_TOKEN_MINUTES": "60",
+            **ONE_MACHINE,
             "ATTENDANCE_TOTP_REQUIRED_ROLES": "",  # people sign in here by password alone
             **{f"ATTENDANCE_{key.upper()}": str(value) for key, value in settings.items()},
         }

@@ -27,7 +27,7 @@ from storage.repositories import accounts, enrolment
 from tests.builders import HIRED_AT, Company, a_company, badge_of
 from tests.contract.demo_file import Account, DeviceKey
 from tests.contract.tokens import login
-from tests.running_hub import ServingHub
+from tests.running_hub import ONE_MACHINE, ServingHub
 
 METRICS_TOKEN: Final = "a-token-of-the-tests-own"
 START_SECONDS: Final = 60.0
@@ -120,6 +120,7 @@ class OwnPlace:
             "ATTENDANCE_REDIS_URL": redis_url or self.valkey.url,
             "ATTENDANCE_KEY_FILE": str(self.folder / "keys.json"),
             "ATTENDANCE_METRICS_TOKEN": METRICS_TOKEN,
+            **ONE_MACHINE,
             "ATTENDANCE_TOTP_REQUIRED_ROLES": "",  # people sign in here by password alone
             **{f"ATTENDANCE_{name.upper()}": str(value) for name, value in settings.items()},
         }

@@ -21,13 +21,14 @@ from storage.migrate import migrate
 from tests.faults.campaign.company import Staff, found_company
 from tests.faults.campaign.proxy import Address, FaultProxy
 from tests.faults.campaign.schedule import Plan
-from tests.running_hub import ServingHub
+from tests.running_hub import ONE_MACHINE, ServingHub
 
 # Below the range from which outgoing connections take theirs: a hub that is killed must find its port free again.
 PORTS: Final = range(20_000, 32_000)
 READY_SECONDS: Final = 30.0
 START_ATTEMPTS: Final = 4
 HUB_SETTINGS: Final = {
+    **ONE_MACHINE,
     "ATTENDANCE_DEBOUNCE_SECONDS": "2",
     "ATTENDANCE_ACCESS_TOKEN_MINUTES": "60",
     "ATTENDANCE_LOGINS_PER_MINUTE": "1000",

@@ -13,8 +13,8 @@ async def turns(count: int = 3) -> None:
         await asyncio.sleep(0)
 
 
-def entering(admission: Admission, count: int) -> list["asyncio.Task[Callable[[], None]]"]:
-    return [asyncio.create_task(admission.enter()) for _ in range(count)]
+def entering(admission: Admission, count: int, address: str = "") -> list["asyncio.Task[Callable[[], None]]"]:
+    return [asyncio.create_task(admission.enter(address)) for _ in range(count)]
 
 
 async def test_the_rest_wait_in_their_order() -> None:
@@ -36,6 +36,29 @@ async def test_the_rest_wait_in_their_order() -> None:
     await turns()
     assert [task.done() for task in again] == [True, True, False]
     again[2].cancel()
+
+
+async def test_addresses_take_turns() -> None:
+    """Whoever has a thousand waiting delays another address by one."""
+    admission = Admission(at_once=1, longest_seconds=60)
+    (first,) = entering(admission, 1)
+    await turns()
+    many = entering(admission, 100, "192.0.2.1")
+    await turns()
+    few = entering(admission, 2, "192.0.2.2")
+    await turns()
+    waiting, order = {*many, *few}, []
+    left = first.result()
+    for _ in range(6):
+        left()
+        await turns()
+        [now] = [task for task in waiting if task.done()]
+        waiting.remove(now)
+        order.append(now)
+        left = now.result()
+    assert order == [many[0], few[0], many[1], few[1], many[2], many[3]]
+    for task in waiting:
+        task.cancel()
 
 
 async def test_who_holds_a_place_too_long_no_longer_counts() -> None:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.hub.flood import BURST_SECONDS, TokenBucket
+from server.hub.flood import BURST_SECONDS, MAX_LIMITED, Pace, TokenBucket
 
 
 class Clock:
@@ -51,3 +51,24 @@ def test_who_waits_as_told_is_served() -> None:
         pass
     clock.now += wait_ms / 1_000
     assert bucket.take() == 0
+
+
+def test_looking_takes_nothing() -> None:
+    bucket = TokenBucket(1, clock=(clock := Clock()))
+    assert [bucket.is_empty() for _ in range(9)] == [False] * 9
+    assert [bucket.take() for _ in range(2)] == [0, 0]
+    assert bucket.is_empty()
+    clock.now += 1
+    assert not bucket.is_empty()
+
+
+def test_patience_ends_and_comes_back_slowly() -> None:
+    pace = Pace(commands_per_second=1, control_frames_per_second=1)
+    assert [pace.has_patience() for _ in range(MAX_LIMITED)] == [True] * MAX_LIMITED
+    assert not pace.has_patience()
+
+
+def test_control_frames_have_a_pace_of_their_own() -> None:
+    pace = Pace(commands_per_second=1, control_frames_per_second=3)
+    assert [pace.allows_control() for _ in range(7)] == [True] * 6 + [False]
+    assert pace.command() == 0
