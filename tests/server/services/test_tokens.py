@@ -1,3 +1,4 @@
+import hmac
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -7,11 +8,13 @@ from uuid import uuid4
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from protocol.errors import ErrorCode
 from protocol.values import to_binary
 from server.errors import Refused
+from server.secrets.key_file import TOKEN_KEY_LIFE
 from server.secrets.local import LocalSecrets, open_key_file
 from server.services.tokens import AccessTokens
 
@@ -145,12 +148,57 @@ def test_doubled_claims_are_refused(tokens: AccessTokens, secrets: LocalSecrets)
 def test_another_key_is_refused(tokens: AccessTokens, secrets: LocalSecrets) -> None:
     foreign = jwt.encode(claims(), Ed25519PrivateKey.generate(), algorithm="EdDSA", headers=header(secrets))
     refused(tokens, foreign)
+
+
+SPELLINGS: dict[str, Callable[[Ed25519PublicKey], bytes]] = {
+    "raw": lambda key: key.public_bytes_raw(),
+    "PEM": lambda key: key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
+    "DER": lambda key: key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+    "JWK": lambda key: to_binary(key.public_bytes_raw()).encode(),
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_an_hmac_over_the_public_key_is_refused(tokens: AccessTokens, secrets: LocalSecrets, spelling: str) -> None:
+    """By hand: an honest library refuses to make it."""
     public = secrets.token_key(secrets.token_kid)
     assert public is not None
-    symmetric = jwt.encode(
-        claims(), public.public_bytes_raw(), algorithm="HS256", headers={"kid": secrets.token_kid, "typ": "at+jwt"}
-    )
-    refused(tokens, symmetric)
+    parts = (header(secrets, alg="HS256"), claims())
+    unsigned = ".".join(to_binary(json.dumps(part).encode()) for part in parts)
+    refused(tokens, f"{unsigned}.{to_binary(hmac.digest(SPELLINGS[spelling](public), unsigned.encode(), 'sha256'))}")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+async def test_a_tokens_key_is_good_through_the_overlap_and_no_longer_on_both_hubs(tmp_path: Path) -> None:
+    """Each of the two renews in its turn, the other learns of it by the first kid that it doesn't know."""
+    clock = Clock()
+    here, there = (open_key_file(tmp_path / "keys.json", clock=clock) for _ in range(2))
+    on_here, on_there = (AccessTokens(secrets, issuer="attendance-hub") for secrets in (here, there))
+    first = await issue(on_here)
+    clock.now = NOW + TOKEN_KEY_LIFE + timedelta(seconds=1)
+    await here.renew()
+    second = await issue(on_here)
+    kids = [jwt.get_unverified_header(token)["kid"] for token in (second, first)]
+    assert kids[0] != kids[1]
+    for hub in (on_there, on_here):
+        for token in (second, first):
+            assert hub.verify(token, now=NOW).account_id == ACCOUNT
+    assert [[key["kid"] for key in secrets.jwks()["keys"]] for secrets in (here, there)] == [kids, kids]
+    clock.now += TOKEN_KEY_LIFE + timedelta(seconds=1)
+    await there.renew()
+    third = await issue(on_there)
+    for hub in (on_here, on_there):
+        for token in (third, second):
+            assert hub.verify(token, now=NOW).session_id == SESSION
+        refused(hub, first)
+    assert kids[1] not in json.dumps([here.jwks(), there.jwks()])
 
 
 async def test_a_changed_signature_or_claim_is_refused(tokens: AccessTokens) -> None:
