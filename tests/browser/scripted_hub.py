@@ -68,7 +68,10 @@ class ScriptedHub:
         else:
             await route.fulfill(status=401, json={"title": "Unauthorized", "status": 401, "code": "unauthenticated"})
 
-    def _connected(self, socket: WebSocketRoute) -> None:
+    async def _connected(self, socket: WebSocketRoute) -> None:
+        if self.away:
+            await socket.close(code=3001)
+            return
         self.socket = socket
         socket.on_message(lambda text: self._received(json.loads(text)))
         self.send(

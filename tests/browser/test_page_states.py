@@ -1,52 +1,17 @@
 """The page in states that a healthy company doesn't show: empty, forbidden, stale, crowded, hostile."""
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Literal
 
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import expect
 
+from tests.browser.conftest import Opened
 from tests.browser.looks import controls_without_name, overflows, pale_texts
 from tests.browser.scripted_hub import SITE, Message, ScriptedHub, a_person, minutes_ago
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
 
-Scheme = Literal["light", "dark"]
-Opened = Callable[..., Awaitable[Page]]
 STALE_AFTER_MS = 10_000
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def opened(browser: Browser, modules_url: str) -> AsyncIterator[Opened]:
-    """`await opened(hub, …)`: the page in a new context, its network in the hub's hands.
-
-    Whatever the page throws, or its policy blocks, fails the test.
-    """
-    faults: list[str] = []
-    contexts = []
-
-    async def open_page(
-        hub: ScriptedHub, *, locale: str = "en-GB", width: int = 1280, scheme: Scheme = "light"
-    ) -> Page:
-        context = await browser.new_context(
-            locale=locale, color_scheme=scheme, reduced_motion="reduce", viewport={"width": width, "height": 800}
-        )
-        contexts.append(context)
-        page = await context.new_page()
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda line: faults.append(line.text) if "Content Security" in line.text else None)
-        await hub.serve(page)
-        await page.goto(f"{modules_url}page")
-        if hub.people and not hub.watch_error:
-            await expect(page.locator("html")).to_have_attribute("data-link", "live")
-        return page
-
-    yield open_page
-    for context in contexts:
-        await context.close()
-    assert faults == []
 
 
 async def test_a_board_without_people_and_an_account_without_sites_say_so(opened: Opened) -> None:

@@ -54,7 +54,5 @@ async def test_a_code_is_the_one_that_another_encoder_draws(
     await page.close()
     for text, modules in zip(texts(), drawn, strict=True):
         # Which mask reads best is a matter of taste: that each says its own and bears it is not.
-        other = segno.make(
-            text.encode(), mode="byte", error="m", boost_error=False, micro=False, mask=mask_of(modules)
-        )
+        other = segno.make(text.encode(), mode="byte", error="m", boost_error=False, micro=False, mask=mask_of(modules))
         assert modules == [list(row) for row in other.matrix], text

@@ -168,7 +168,10 @@ export class Office {
     const name = look.filters[ONE[look.view]] ? ONE[look.view] : look.view;
     const allowed = maySee(this.role, look.view);
     const built = [name, look.filters[ONE[look.view]] ?? "", language.name, this.role, allowed].join();
-    if (built !== this.#built) this.#build(allowed ? this.#parts[name] : null, language, built);
+    if (built !== this.#built) {
+      byId("office").dataset.part = allowed ? name : "denied";
+      this.#build(allowed ? this.#parts[name] : null, language, built);
+    }
     if (!this.#part) return true;
     if (name === look.view) this.#lists[look.view] = look.filters;
     const looked = JSON.stringify(look.filters);
