@@ -132,10 +132,18 @@ class Boards:
             return
         if batch.epoch == feed.epoch and batch.offset <= feed.offset:
             return
-        if feed.apply(batch):
+        if batch.epoch == feed.epoch and not self._can_name(batch):
+            feed.must_read(batch)
+            self._heal(feed, Healed.NAMES)
+        elif feed.apply(batch):
             self.on_advance(feed)
         else:
             self._heal(feed, Healed.OFFSET if batch.epoch == feed.epoch else Healed.EPOCH)
+
+    def _can_name(self, batch: SiteChanges) -> bool:
+        """Whether its people are known here as they were when it was committed: by name, and by department."""
+        people = (change.employee_id for change in batch.changes)
+        return batch.directory_version <= self._directory.version and self._directory.knows(people)
 
     def _heal(self, feed: SiteFeed, kind: Healed) -> None:
         if feed.healing is None:
@@ -162,7 +170,8 @@ class Boards:
 
     async def _read_log(self, feed: SiteFeed, kind: Healed) -> None:
         async with self._database.connection() as connection:
-            epoch, _, heads = await presence.heads(connection)
+            epoch, version, heads = await presence.heads(connection)
+        await self._directory.reach(version)
         if epoch != feed.epoch:
             await self._reload(feed)
             self._metrics.hole_healed(Healed.EPOCH)

@@ -27,6 +27,7 @@ class SiteFeed:
         self.people: dict[UUID, Change] = {}
         self._recent: deque[Change] = deque(maxlen=kept_changes)
         self._early: list[SiteChanges] = []
+        self._told_of = 0
         self._left_epochs: deque[UUID] = deque(maxlen=_LEFT_EPOCHS)
         self.healing: asyncio.Task[bool] | None = None
         """Reading the log; whether it could be read."""
@@ -38,13 +39,18 @@ class SiteFeed:
 
     @property
     def has_hole(self) -> bool:
-        """Whether bells wait here for an earlier one."""
-        return bool(self._early)
+        """Whether bells wait here for an earlier one, or something was told that must be read."""
+        return bool(self._early) or self._told_of > self.offset
+
+    def must_read(self, batch: SiteChanges) -> None:
+        """A batch of this epoch that isn't to be applied: it is read from the log."""
+        self._told_of = max(self._told_of, batch.offset)
 
     def replace(self, epoch: UUID, offset: int, people: Sequence[Change], recent: Sequence[Change] = ()) -> None:
         """Start over from a fresh state; `recent` is the changes up to it, from which clients of any hub resume."""
         if self.epoch is not None and self.epoch != epoch:
             self._left_epochs.append(self.epoch)
+            self._told_of = 0
         self.epoch, self.offset = epoch, offset
         self.people = {person.employee_id: person for person in people}
         self._recent.clear()
@@ -107,6 +113,15 @@ class SiteFeed:
         each of its sites, would wait for another look at the database.
         """
         return offset > self.offset if epoch == self.epoch else epoch not in self._left_epochs
+
+    def departures(self, offset: int) -> dict[UUID, set[UUID]]:
+        """The departments that people left after `offset`."""
+        skipped = len(self._recent) - (self.offset - offset)
+        left: dict[UUID, set[UUID]] = {}
+        for change in islice(self._recent, skipped, None):
+            if change.left_department_id is not None:
+                left.setdefault(change.employee_id, set()).add(change.left_department_id)
+        return left
 
     def since(self, offset: int) -> dict[UUID, Change]:
         """The changes after `offset`, the last of each person."""

@@ -10,8 +10,9 @@ from uuid import UUID
 import asyncpg
 
 from protocol.values import Status
-from storage.models import Change, Presence
+from storage.models import Change, PersonAtWork, Presence
 from storage.postgres import Connection
+from storage.repositories.people import at_work
 
 CLOCK_SLACK: Final = timedelta(hours=1)
 """A punch is recorded after it occurred, give or take this much: it bounds the partitions that are read."""
@@ -29,8 +30,9 @@ async def lock_streams(connection: Connection, site_ids: Sequence[UUID]) -> tupl
 
 
 LOCK_PRESENCE = """
-SELECT employee_id, status, since, at_site_id FROM presence
-WHERE employee_id = ANY ($1::uuid[]) ORDER BY employee_id FOR UPDATE
+SELECT p.employee_id, p.status, p.since, p.at_site_id, e.site_id, e.deactivated_at, e.absences
+FROM presence p JOIN employees e USING (employee_id)
+WHERE p.employee_id = ANY ($1::uuid[]) ORDER BY p.employee_id FOR UPDATE OF p
 """
 
 
@@ -38,6 +40,14 @@ async def lock_presence(connection: Connection, employee_ids: Sequence[UUID]) ->
     """Lock people's presence in order of their ids."""
     rows = await connection.fetch(LOCK_PRESENCE, list(employee_ids))
     return {row["employee_id"]: _presence(row) for row in rows}
+
+
+async def lock_people(
+    connection: Connection, employee_ids: Sequence[UUID]
+) -> tuple[dict[UUID, Presence], dict[UUID, PersonAtWork]]:
+    """`lock_presence`, and whose homes and absences can't change either while these homes' streams are locked."""
+    rows = await connection.fetch(LOCK_PRESENCE, list(employee_ids))
+    return {row["employee_id"]: _presence(row) for row in rows}, {row["employee_id"]: at_work(row) for row in rows}
 
 
 # Taken once all locks are held, so that it rises in the order of offsets.

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final, cast
 from uuid import UUID
@@ -19,6 +20,7 @@ from server.hub.connection import Connection
 from server.hub.context import HubContext
 from server.rules.permissions import Scope
 from server.services.accounts import Session
+from server.settings import Settings
 from tests.journey.virtual_time import VirtualLoop
 from tests.server.hub.board_client import BoardClient
 from tests.server.hub.fakes import FakeTransport
@@ -27,12 +29,12 @@ from tests.server.hub.stream_world import PEOPLE, Truth, shown
 LINE_SECONDS: Final = 0.003
 RETRY_SECONDS: Final = 0.3
 SLOW_SECONDS: Final = 3.0
-_SETTINGS: Final = SimpleNamespace(
-    outgoing_max_bytes=4_000,
+_SETTINGS: Final = Settings(
+    postgres_dsn="postgresql://nowhere",
+    redis_url="redis://nowhere",
+    key_file=Path("nowhere"),
     slow_client_seconds=SLOW_SECONDS,
-    commands_per_second=1_000_000,
-    max_in_flight=1,
-    expiry_grace_seconds=0,
+    commands_per_second=1_000,  # tests take no time by the clock that counts commands
 )
 
 
