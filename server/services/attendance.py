@@ -6,6 +6,7 @@ batch must know before it can lock (whose badge, which boards) is read first and
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,11 +21,11 @@ from protocol.values import Reason
 from server.rules.punches import PunchRules, occurred_at
 from server.rules.verdicts import Identified, Identity, Unidentified, holder_at
 from server.secrets.provider import SecretsProvider
-from server.services.batch import Answer, Bench, Facts, Judged, Resolved, Submission, history_window
+from server.services.batch import Answer, Bench, Facts, Judged, Resolved, Settled, Submission, history_window
 from server.services.directory import Directory
 from server.services.pins import PinResult, PinVerdict
 from server.services.preparation import OpenedBadge, OpenedNumber, Unreadable, badge_place
-from storage.errors import StorageConflict
+from storage.errors import StorageConflict, StorageError
 from storage.models import (
     BadgeHolder,
     BootClock,
@@ -42,6 +43,10 @@ from storage.repositories import devices, people, presence, punches
 _RELOCKS: Final = 5
 _KNOWN_JOURNALS_MAX: Final = 100_000
 _NOT_RECOGNISED: Final = Unidentified(Reason.NOT_RECOGNISED)
+
+
+class _UnknownSite(Exception):
+    """A terminal stands at a site that another hub made a moment ago."""
 
 
 class _LockMore(Exception):
@@ -91,10 +96,27 @@ class Attendance:
         for _ in range(_RELOCKS):
             try:
                 async with self._database.transaction() as connection:
-                    return await self._record(connection, submissions, keys, more)
+                    recorded = await self._record(connection, submissions, keys, more)
             except _LockMore as need:
                 more |= need.site_ids
+            except _UnknownSite:
+                await self._read_directory()
+            else:
+                await self._know_people(recorded)
+                return recorded
         raise StorageConflict("people kept moving while their boards were being locked")
+
+    async def _know_people(self, recorded: Recorded) -> None:
+        """Whoever was made a moment ago, by another hub, is to be named in the answer and on boards."""
+        settled = (answer.punch.employee_id for answer in recorded.answers if isinstance(answer, Settled))
+        if not self._directory.knows(employee_id for employee_id in settled if employee_id is not None):
+            with contextlib.suppress(StorageError):  # it is recorded: that comes first
+                await self._read_directory()
+
+    async def _read_directory(self) -> None:
+        async with self._database.connection() as connection:
+            version = await people.directory_version(connection)
+        await self._directory.reach(version)
 
     async def _open_journals(self, keys: Sequence[JournalKey]) -> None:
         if new := [key for key in keys if key not in self._known_journals]:
@@ -116,6 +138,8 @@ class Attendance:
         if missing := set(keys) - journals.keys():  # a restored database knows less than this hub did
             self._known_journals -= missing
             raise StorageConflict("journals that were here are gone: they must be opened again")
+        if any(journal.site_id not in self._directory.sites for journal in journals.values()):
+            raise _UnknownSite
         seen = [
             one.prepared.key for one in resolved if one.prepared.punch.seq <= journals[one.prepared.journal].last_seq
         ]
