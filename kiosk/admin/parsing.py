@@ -70,10 +70,10 @@ class Commands:
         verbs = parser.add_subparsers(required=True, metavar=self.say("COMMAND"), title=self.say("commands"))
         return Noun(self.say, verbs)
 
-    def single(self, name: str, about: str) -> Parser:
-        """A command without a verb."""
+    def single(self, name: str, about: str, *, command: str = "", run: Run | None = None) -> Parser:
+        """A command without a verb: run over a link, or known to the program as `command`."""
         parser = self.whole.add_parser(name, help=about, description=about, say=self.say)
-        _tail(parser, self.say)
+        _complete(parser, self.say, command, run)
         return parser
 
 
@@ -111,13 +111,14 @@ class Noun:
 
     def _verb(self, name: str, about: str, run: Run) -> Parser:
         parser = self.verbs.add_parser(name, help=about, description=about, say=self.say)
-        _tail(parser, self.say)
-        parser.set_defaults(command="", run=run, prepare=None, asks=None, request_key=None, yes=False)
+        _complete(parser, self.say, "", run)
         return parser
 
 
-def _tail(parser: Parser, say: Words) -> None:
-    """What stands before the command may stand behind it; without a default, so as not to undo the one before it."""
+def _complete(parser: Parser, say: Words, command: str, run: Run | None) -> None:
+    """Give a command what all have."""
+    parser.set_defaults(command=command, run=run, prepare=None, asks=None, request_key=None, yes=False)
+    # It may stand before the command as well: without a default, so as not to undo that one.
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=say("one JSON object a line"))
 
 

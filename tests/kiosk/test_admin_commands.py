@@ -41,7 +41,14 @@ from protocol.devices import (
     DeviceRevoked,
 )
 from protocol.errors import ErrorCode
-from protocol.replies import EmployeeGetResult, EmployeeListResult, PresenceState, PresenceUnwatched
+from protocol.replies import (
+    EmployeeGetResult,
+    EmployeeListResult,
+    Person,
+    PresenceState,
+    PresenceUnwatched,
+    RollcallResult,
+)
 from protocol.roster import (
     BadgeAssign,
     BadgeAssigned,
@@ -553,6 +560,27 @@ async def test_who_may_not_list_sites_reads_ids() -> None:
     table = await typed("employee list", script=script).run()
     assert str(NORTE) in table
     assert str(ALMACEN) in table
+
+
+async def test_a_roll_call_lists_who_is_inside_by_name() -> None:
+    inside = [
+        Person(
+            employee_id=UUID(int=number),
+            display_name=name,
+            department_id=ALMACEN,
+            status=status,
+            since=NOON,
+            at_site_id=NORTE,
+        )
+        for number, (name, status) in enumerate((("Zoe", Status.IN), ("Ana", Status.BREAK)))
+    ]
+    found = RollcallResult(re=1, site_id=NORTE, as_of=NOON, complete_to=None, silent_devices=[], inside=inside)
+    run = Typed("rollcall", "planta n", hub=a_hub({"rollcall.get": found}), lang="es")
+    first, second, _, ana, zoe = (await run.run()).splitlines()
+    assert first == "Planta Norte: 2 dentro a las 2026-11-24 13:00:00+01:00"
+    assert second == "completo hasta –"
+    assert ana.split()[:3] == ["◐", "pausa", "Ana"]
+    assert zoe.split()[:3] == ["●", "dentro", "Zoe"]
 
 
 async def test_a_person_is_told_in_spanish() -> None:

@@ -13,9 +13,9 @@ SHELLS: Final = ("bash", "zsh", "fish")
 
 def add(commands: Commands) -> None:
     say = commands.say
-    completion = commands.single("completion", say("print what makes a shell complete these commands"))
+    about = say("print what makes a shell complete these commands")
+    completion = commands.single("completion", about, command="completion")
     completion.add_argument("shell", choices=SHELLS, help=say("whose script"))
-    completion.set_defaults(command="completion")
 
 
 def script(parser: Parser, shell: str) -> str:

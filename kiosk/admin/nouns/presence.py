@@ -26,9 +26,8 @@ def add(commands: Commands) -> None:
     watch.add_argument("--once", action="store_true", help=say("the state alone"))
     watch.set_defaults(command="watch")
 
-    roll = commands.single("rollcall", say("who is inside a site now"))
+    roll = commands.single("rollcall", say("who is inside a site now"), run=rollcall)
     roll.add_argument("site", metavar=say("SITE"), help=say("id or name"))
-    roll.set_defaults(command="", run=rollcall)
 
 
 async def rollcall(desk: Desk, options: argparse.Namespace, output: Output) -> None:

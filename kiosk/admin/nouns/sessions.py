@@ -17,12 +17,11 @@ from protocol.accounts import SessionItem, SessionList, SessionListResult, Sessi
 
 def add(commands: Commands) -> None:
     say = commands.say
-    login = commands.single("login", say("begin a session"))
+    login = commands.single("login", say("begin a session"), command="login")
     login.add_argument("user", metavar=say("USER"), help=say("the name to sign in with"))
     login.add_argument("--password-stdin", action="store_true", help=say("the first line of standard input"))
     login.add_argument("--totp-stdin", action="store_true", help=say("the next line is the one-time code"))
-    login.set_defaults(command="login")
-    commands.single("logout", say("end the session")).set_defaults(command="logout")
+    commands.single("logout", say("end the session"), command="logout")
 
     noun = commands.noun("session", say("who is signed in"))
     listing = noun.read(
