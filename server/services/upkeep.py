@@ -13,10 +13,14 @@ import structlog
 from server.secrets.provider import SecretsError, SecretsProvider
 from storage.errors import StorageError
 from storage.postgres import Database
-from storage.repositories import attempts, upkeep
+from storage.repositories import attempts, request_keys, sessions, upkeep
 
 PARTITIONS_AHEAD_MONTHS: Final = 3
 CHANGES_KEPT: Final = timedelta(days=2)
+REQUEST_KEYS_KEPT_DAYS: Final = 30
+"""Longer than any client keeps asking; then the audit alone tells what was done."""
+SESSIONS_KEPT_DAYS: Final = 90
+"""After their end."""
 _INTERVAL_SECONDS: Final = 60
 
 _log = structlog.get_logger()
@@ -66,4 +70,6 @@ class Upkeep:
             # A window reaches back from an attempt; one that nothing can reach any more counts for nobody.
             await upkeep.forget_attempts(connection, self._pin_window_minutes)
             await attempts.forget_attempts(connection)
+            await request_keys.forget_request_keys(connection, REQUEST_KEYS_KEPT_DAYS)
+            await sessions.forget_families(connection, SESSIONS_KEPT_DAYS)
             await upkeep.prune_changes(connection, self._clock() - CHANGES_KEPT, self._resume_limit_changes)

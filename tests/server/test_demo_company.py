@@ -127,6 +127,7 @@ def test_the_hubs_environment_is_what_a_shell_reads(tmp_path: Path) -> None:
         "ATTENDANCE_REDIS_URL=redis://r",
         f"ATTENDANCE_KEY_FILE='{key_file}'",
         "ATTENDANCE_METRICS_TOKEN=m",
+        "ATTENDANCE_TOTP_REQUIRED_ROLES=admin,inspector",
     ]
 
 
