@@ -4,8 +4,10 @@ from playwright.async_api import Page
 
 _UNNAMED = """() => {
   const visible = (node) => node.checkVisibility({ checkVisibilityCSS: true });
+  // What stands in a choice is its values, not its name.
+  const own = (node) => (node.matches("select") ? "" : node.textContent.trim());
   const name = (node) => (node.getAttribute("aria-label") ?? "").trim()
-    || (node.labels?.length ? node.labels[0].textContent.trim() : "") || node.textContent.trim();
+    || (node.labels?.length ? node.labels[0].textContent.trim() : "") || own(node);
   return [...document.querySelectorAll("button, input, select, a[href], [role=img], [role=region]")]
     .filter((node) => visible(node) && !name(node))
     .map((node) => node.outerHTML.slice(0, 120));

@@ -100,7 +100,7 @@ export function framed({ name, label, hint = "", required = false, control, valu
   const note = element("p", { class: "hint", id: `${id}-hint`, text: hint, hidden: !hint });
   control.setAttribute("aria-describedby", `${id}-hint ${id}-fault`);
   if (required) control.setAttribute("aria-required", "true");
-  const node = element("div", { class: "field", data: { field: name } }, element("label", { for: id, text: label }), control, extra, note, fault);
+  const node = element("div", { class: "field", data: { field: name } }, element("label", { for: id, text: label }), extra ? element("div", { class: "beside" }, control, extra) : control, note, fault);
   return {
     name,
     node,

@@ -40,6 +40,8 @@ export class Office {
   #lists = {};
   #toastTimer = null;
   #arrived = false;
+  /** The last look that a control of the page itself went to. */
+  #ownLook = null;
   #navigation = "";
 
   /**
@@ -69,6 +71,7 @@ export class Office {
     this.request = (command, options) => link.request(command, options);
     this.go = (change, options) => {
       this.#address.go(change, options);
+      this.#ownLook = this.look;
       this.onGo();
     };
     this.may = (command) => may(this.role, command);
@@ -167,6 +170,9 @@ export class Office {
     }
     const name = look.filters[ONE[look.view]] ? ONE[look.view] : look.view;
     const allowed = maySee(this.role, look.view);
+    const looked = JSON.stringify(look.filters);
+    // Whoever came by a link or the browser's own buttons finds the filters' controls as the address says.
+    if (looked !== this.#looked && look !== this.#ownLook && this.#looked) this.#looked = this.#built = " ";
     const built = [name, look.filters[ONE[look.view]] ?? "", language.name, this.role, allowed].join();
     if (built !== this.#built) {
       byId("office").dataset.part = allowed ? name : "denied";
@@ -174,7 +180,6 @@ export class Office {
     }
     if (!this.#part) return true;
     if (name === look.view) this.#lists[look.view] = look.filters;
-    const looked = JSON.stringify(look.filters);
     if (looked !== this.#looked) {
       this.#looked = looked;
       this.#part.look(look);

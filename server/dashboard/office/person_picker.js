@@ -65,6 +65,6 @@ export function personPicker({ language, read }, { name, label, hint = "", chose
     hint,
     control: input,
     value: () => person?.employee_id ?? null,
-    extra: element("div", { class: "matches-place" }, list, told),
+    extra: element("div", {}, list, told),
   });
 }
