@@ -147,10 +147,10 @@ class Pairing:
         if invitation is None:
             raise _no_good_code()
         if invitation.device_id is not None:
-            if invitation.public_key != asked.public_key:
-                raise _no_good_code()
+            # Read once the invitation is ours: by whoever held it before, the terminal was made a moment ago.
             known = await fleet.lock_device(connection, invitation.device_id)
-            assert known is not None  # noqa: S101 - devices aren't deleted, and the invitation refers to it
+            if known is None or known.public_key != asked.public_key:
+                raise _no_good_code()
             return Device(known.device_id, known.site_id, known.name, known.public_key, known.status, None, None)
         if invitation.expired:
             raise _no_good_code()

@@ -24,20 +24,18 @@ async def add_invitation(
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """`device_id` and `public_key` (present key) are those of the terminal that used it, if one did."""
+    """`device_id` is the terminal that used it, if one did."""
 
     invitation_id: UUID
     site_id: UUID
     name: str
     expired: bool
     device_id: UUID | None
-    public_key: bytes | None
 
 
 LOCK_INVITATION = """
-SELECT i.invitation_id, i.site_id, i.name, i.expires_at <= clock_timestamp() AS expired, i.device_id,
-       (SELECT d.public_key FROM devices d WHERE d.device_id = i.device_id) AS public_key
-FROM device_invitations i WHERE i.code_hash = $1 FOR UPDATE OF i
+SELECT invitation_id, site_id, name, expires_at <= clock_timestamp() AS expired, device_id
+FROM device_invitations WHERE code_hash = $1 FOR UPDATE
 """
 
 
