@@ -37,8 +37,8 @@ MAX_MALFORMED: Final = 5
 """The malformed message that closes a connection."""
 CLOSE_SECONDS: Final = 5.0
 """How long a client may take to read what was said before a close, and once more to close in turn."""
-STRANGER_CLOSE_SECONDS: Final = 0.5
-"""The same for clients that haven't signed in: they may be many."""
+BRIEF_CLOSE_SECONDS: Final = 0.5
+"""The same for clients that haven't signed in, which may be many, and for those that flood."""
 _FRAMES_A_TURN: Final = 32
 """Frames of one client that are read before others have their turn: a flood lies in the socket by the thousand."""
 
@@ -159,7 +159,9 @@ class Connection:
             if self._ending is not None:
                 await asyncio.shield(self._ending)
             # A closed transport still waits until all was taken: what a client doesn't take by then is dropped.
-            asyncio.get_running_loop().call_later(self._close_seconds, self._transport.abort)
+            asyncio.get_running_loop().call_later(
+                CLOSE_SECONDS if self.is_welcomed else BRIEF_CLOSE_SECONDS, self._transport.abort
+            )
 
     def ping(self) -> None:
         self.outgoing.ping()
@@ -402,15 +404,12 @@ class Connection:
         left = (someone.expires_at - self.context.clock()).total_seconds() + self.context.settings.expiry_grace_seconds
         self._expiry = asyncio.get_running_loop().call_later(max(left, 0), self.end, CloseCode.EXPIRED)
 
-    @property
-    def _close_seconds(self) -> float:
-        return CLOSE_SECONDS if self.is_welcomed else STRANGER_CLOSE_SECONDS
-
     async def _close(self, code: CloseCode) -> None:
         deaf = code in (CloseCode.SLOW, CloseCode.NO_PONG)
+        brief = code is CloseCode.FLOODING or not self.is_welcomed
         try:
             # Whoever reads nothing would otherwise let even the close wait for as long as they like.
-            async with asyncio.timeout(self._close_seconds):
+            async with asyncio.timeout(BRIEF_CLOSE_SECONDS if brief else CLOSE_SECONDS):
                 await self._socket.close(code=int(code), message=code.name.lower().encode(), drain=not deaf)
         except TimeoutError:
             deaf = True

@@ -11,7 +11,7 @@ BURST_SECONDS: Final = 2
 """How many seconds' worth of commands may come at once."""
 MAX_LIMITED: Final = 200
 """So many refused at once close a connection …"""
-_LIMITED_PER_COMMAND: Final = 5
+_LIMITED_PER_COMMAND: Final = 2
 """… and in the long run so many times what is let through."""
 
 

@@ -11,6 +11,7 @@ It brings its own PostgreSQL and Valkey (fsync on), and needs nothing but the be
     fan-out   CPU a delivery and deliveries a second to 100, 1,000 and 5,000 boards, frame by frame, and 2,000 changes a
               second coalesced, beside picows, websockets.broadcast and python-socketio
     latency   punch to board at half load through one hub and two; punches a second through two
+    under-attack  kiosks' wait for their answers amid half-open handshakes, endless headers and a flooding socket
     idle      memory of an idle board; what 5,000 of them cost at rest
     record    ten million punches against an empty record (BENCH_RECORD_PUNCHES=1000000 for fewer)
 
@@ -41,12 +42,14 @@ from tests.benchmarks import machine, processes
 from tests.benchmarks.arena import Arena, arena
 from tests.benchmarks.chart import DARK, LIGHT, svg
 from tests.benchmarks.figures import Result
-from tests.benchmarks.parts import fan_out, idle, latency, punches, record
+from tests.benchmarks.parts import fan_out, idle, latency, punches, record, under_attack
 from tests.benchmarks.reasons import REASONS
 from tests.benchmarks.report import CHART, into, section
 
 Part = Callable[[Arena, int, Callable[[str], None]], Awaitable[Result]]
-PARTS: Final[dict[str, Part]] = {part.PART: part.measure for part in (punches, fan_out, latency, idle, record)}
+PARTS: Final[dict[str, Part]] = {
+    part.PART: part.measure for part in (punches, fan_out, latency, under_attack, idle, record)
+}
 ROOT: Final = Path(__file__).parents[2]
 FIGURES: Final = ROOT / ".bench" / "figures.json"
 PARTIAL: Final = ROOT / ".bench" / "partial.json"

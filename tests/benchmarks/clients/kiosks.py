@@ -134,6 +134,8 @@ class Kiosk(WSListener):
         self.done: asyncio.Future[None] | None = None
         self.frames: list[tuple[bytes, str]] = []
         self.sent_at: list[tuple[str, float]] = []
+        self.waits: list[float] = []
+        """Seconds from each paced punch to its answer."""
         self.welcome_seconds = self._asked = 0.0
         self._sent = self._answered = 0
         self._in_flight = 0
@@ -162,6 +164,9 @@ class Kiosk(WSListener):
         if answers != good or b'"type":"error"' in payload:
             self.done.set_exception(RuntimeError(payload[:500].decode()))
             return
+        if not self._in_flight:
+            now = time.monotonic()
+            self.waits += [now - sent for _, sent in self.sent_at[self._answered : self._answered + answers]]
         self._answered += answers
         if self._answered == len(self.frames):
             self.done.set_result(None)
@@ -243,7 +248,7 @@ def prepare(kiosks: Sequence[Kiosk], plan: Plan, each: int, turn: int) -> int:
     for mates in at_site:
         for place, kiosk in enumerate(mates):
             kiosk.frames = [kiosk.journal.next(turn + number * len(mates) + place) for number in range(each)]
-            kiosk.sent_at = []
+            kiosk.sent_at, kiosk.waits = [], []
     return turn + each * max(map(len, at_site))
 
 
@@ -287,7 +292,13 @@ async def serve(plan: Plan) -> None:
                 say({"seconds": time.perf_counter() - began})
             case "pace":
                 seconds = await pace(kiosks, command["per_second"])
-                say({"seconds": seconds, "sent": [sent for kiosk in kiosks for sent in kiosk.sent_at]})
+                say(
+                    {
+                        "seconds": seconds,
+                        "sent": [sent for kiosk in kiosks for sent in kiosk.sent_at],
+                        "waits": [wait for kiosk in kiosks for wait in kiosk.waits],
+                    }
+                )
             case unknown:
                 raise ValueError(unknown)
 
