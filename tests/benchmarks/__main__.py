@@ -18,7 +18,8 @@ It brings its own PostgreSQL and Valkey (fsync on), and needs nothing but the be
 Trust ratios and CPU time; a machine that others use too moves everything else. Within a round all contestants take
 turns, and a ratio is the median of the rounds' own ratios. `--profile FOLDER` has py-spy write where the hub's time
 went while it was measured, one file for each measurement; a sampled hub is slower, so take no figures from that run.
-Raw figures: `.bench/figures.json` of a whole run, `.bench/partial.json` of some parts.
+Punches and fan-out have a sampled turn of their own behind the measured ones, in every run: whose code the hub's CPU
+went to, `.bench/profile.md`. Raw figures: `.bench/figures.json` of a whole run, `.bench/partial.json` of some parts.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from typing import Final
 import msgspec
 import uvloop
 
-from tests.benchmarks import machine, processes
+from tests.benchmarks import machine, processes, shares
 from tests.benchmarks.arena import Arena, arena
 from tests.benchmarks.chart import DARK, LIGHT, svg
 from tests.benchmarks.figures import Result
@@ -52,6 +53,7 @@ PARTS: Final[dict[str, Part]] = {
 }
 ROOT: Final = Path(__file__).parents[2]
 FIGURES: Final = ROOT / ".bench" / "figures.json"
+PROFILE: Final = ROOT / ".bench" / "profile.md"
 PARTIAL: Final = ROOT / ".bench" / "partial.json"
 
 
@@ -145,6 +147,8 @@ def main() -> int:
     target = FIGURES if whole else PARTIAL
     target.parent.mkdir(exist_ok=True)
     target.write_bytes(msgspec.json.format(msgspec.json.encode(run), indent=1) + b"\n")
+    if profiles := {what: of for result in run.results for what, of in result.shares.items()}:
+        PROFILE.write_text(shares.table(profiles), encoding="utf-8")
     sys.stdout.write(written(run) + "\n")
     if whole:
         publish(run)

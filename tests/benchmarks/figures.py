@@ -36,12 +36,14 @@ class Bar(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Result(msgspec.Struct, kw_only=True):
-    """What a part found: raw figures by name, rows for the table and bars for the chart."""
+    """What a part found: raw figures by name, rows for the table, bars for the chart; whose code the CPU went to."""
 
     part: str
     raw: dict[str, object]
     rows: list[Row]
     bars: list[Bar] = []
+    shares: dict[str, dict[str, float]] = {}
+    """By what was measured: of the server's CPU, by part of its code."""
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:

@@ -147,14 +147,23 @@ def profiled(child: Child, label: str) -> Iterator[None]:
         return
     profiles.mkdir(parents=True, exist_ok=True)
     name = re.sub(r"\W+", "-", f"{child.name}-{label}-{time.time():.0f}") + ".txt"
-    command = [str(Path(sys.executable).with_name("py-spy")), "record", "--pid", str(child.pid), "--nonblocking"]
-    command += ["--rate", "200", "--format", "raw", "--duration", "600", "--output", str(profiles / name)]
-    sampler = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
+    with sampled(child, profiles / name):
         yield
-    finally:
-        sampler.send_signal(signal.SIGINT)
-        sampler.wait(30)
+
+
+@contextmanager
+def sampled(child: Child, target: Path) -> Iterator[None]:
+    """What a server does meanwhile, as collapsed stacks; it is slower so. No file where the system lets nobody look."""
+    command = [str(Path(sys.executable).with_name("py-spy")), "record", "--native", "--pid", str(child.pid)]
+    command += ["--rate", "200", "--format", "raw", "--duration", "600", "--output", str(target)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as sampler:
+        assert sampler.stdout is not None
+        any("Sampling" in line for line in sampler.stdout)  # until it looks, or has given up
+        try:
+            yield
+        finally:
+            sampler.send_signal(signal.SIGINT)
+            sampler.communicate(timeout=60)
 
 
 class Meter:

@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.clients.boards URL hub|plain|socketio
 
-Commands: `connect {count, token?, site_ids?}`, `snapshots {count}`, `expect {frames}` (answers once every board got so
-many changes more), `sample {boards}`, `report`, `seen`, `counts`. A board of the hub watches; a plain one has nothing
-to say; one of Socket.IO speaks Engine.IO's text frames.
+Commands: `connect {count, token?, site_ids?}`, `unwatch`, `snapshots {count}`, `expect {frames}` (answers once every
+board got so many changes more), `sample {boards}`, `report`, `seen`, `counts`. A board of the hub watches; a plain one
+has nothing to say; one of Socket.IO speaks Engine.IO's text frames.
 """
 
 from __future__ import annotations
@@ -203,6 +203,10 @@ async def serve(url: str, kind: str) -> None:
                 HubBoard.site_ids = tuple(command.get("site_ids", HubBoard.site_ids))
                 boards += await connect(url, lambda: KINDS[kind](totals), command["count"] - len(boards))
                 say({"connected": len(boards)})
+            case "unwatch":
+                for board in boards:
+                    board.say(json.dumps({"type": "presence.unwatch", "id": 3}))
+                say({"told": len(boards)})
             case "snapshots":
                 say({"seconds": await snapshots(url, lambda: KINDS[kind](totals), command["count"])})
             case "expect":

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from statistics import median
 from typing import Final
 
@@ -18,13 +18,15 @@ from tests.benchmarks.arena import Arena, settle
 from tests.benchmarks.figures import Bar, Result, Row, count, ratio
 from tests.benchmarks.other_hub import other_hub
 from tests.benchmarks.parts.servers import OURS, Boards, everyone, hub_boards
-from tests.benchmarks.processes import Meter, profiled
+from tests.benchmarks.processes import Meter, profiled, sampled
+from tests.benchmarks.shares import noted, shares, told
 
 PART: Final = "fan-out"
 SIZES: Final = (100, 1_000, 5_000)
 DELIVERIES: Final = 40_000
 """In one measurement; a quarter of it for python-socketio, which would take ten times as long."""
 MOST_CHANGES: Final = 200
+SAMPLED_TIMES: Final = 3
 
 FLOW_BOARDS: Final = 1_000
 FLOW_CHANGES_PER_SECOND: Final = 2_000
@@ -41,6 +43,7 @@ async def measure(arena: Arena, rounds: int, say: Say) -> Result:
     cost: Figures = defaultdict(list)
     rate: Figures = defaultdict(list)
     load: dict[int, list[float]] = defaultdict(list)
+    parts: dict[int, dict[str, float]] = {}
     async with everyone(arena) as servers:
         for size in SIZES:
             for boards in servers:
@@ -54,6 +57,8 @@ async def measure(arena: Arena, rounds: int, say: Say) -> Result:
                     if boards.name == OURS:
                         load[size].append(seen["client_share"])
             say(", ".join(f"{boards.name} {median(cost[size, boards.name]):.1f} µs" for boards in servers))
+            parts[size] = await _shares(arena, servers[0], size)
+            say(f"sampled: {told(parts[size])}")
     raw["cpu_us_per_delivery"] = {f"{name} {size}": values for (size, name), values in cost.items()}
     raw["deliveries_per_second"] = {f"{name} {size}": values for (size, name), values in rate.items()}
     # Its people move now: in the common database they would be ahead of the punches that other parts date back.
@@ -61,7 +66,17 @@ async def measure(arena: Arena, rounds: int, say: Say) -> Result:
     flows = [await _flow(arena, dsns) for _ in range(rounds)]
     say(f"coalesced: {median(flow['share'] for flow in flows):.0%} of a core, p99 {flows[-1]['p99_ms']:.0f} ms")
     raw["flow"] = flows
-    return Result(part=PART, raw=raw, rows=_rows(cost, rate, load, flows), bars=_bars(cost))
+    rows = _rows(cost, rate, load, flows, {size: noted(of) for size, of in parts.items()})
+    sampled_at = {f"fan-out to {size:,}": of for size, of in parts.items()}
+    return Result(part=PART, raw=raw, rows=rows, bars=_bars(cost), shares=sampled_at)
+
+
+async def _shares(arena: Arena, boards: Boards, size: int) -> dict[str, float]:
+    profile = arena.folder / f"fan-out-{size}.txt"
+    with sampled(boards.server, profile):
+        for _ in range(SAMPLED_TIMES):
+            await _broadcasts(boards, size)
+    return shares(profile)
 
 
 async def _broadcasts(boards: Boards, size: int) -> dict[str, float]:
@@ -126,17 +141,23 @@ async def _flow(arena: Arena, dsns: DatabaseDsns) -> dict[str, float]:
         }
 
 
-def _rows(cost: Figures, rate: Figures, load: dict[int, list[float]], flows: list[dict[str, float]]) -> list[Row]:
+def _rows(
+    cost: Figures,
+    rate: Figures,
+    load: dict[int, list[float]],
+    flows: list[dict[str, float]],
+    notes: Mapping[int, str],
+) -> list[Row]:
     _, floor, _, framework = names = list(dict.fromkeys(name for _, name in cost))
     return [
-        *(_cost_row(cost, size, names, median(load[size])) for size in SIZES),
+        *(_cost_row(cost, size, names, median(load[size]), notes.get(size, "")) for size in SIZES),
         _framework_row(cost, floor, framework),
         _rate_row(rate, names),
         _flow_row(flows),
     ]
 
 
-def _cost_row(cost: Figures, size: int, names: list[str], clients: float) -> Row:
+def _cost_row(cost: Figures, size: int, names: list[str], clients: float, note: str) -> Row:
     to_floor = ratio(cost[size, OURS], cost[size, names[1]])
     return Row(
         part=PART,
@@ -146,6 +167,7 @@ def _cost_row(cost: Figures, size: int, names: list[str], clients: float) -> Row
         asked="≤ 1.3 × picows' prebuilt frame",
         met=to_floor <= 1.3,
         limit=f"hub CPU (clients {clients:.0%} of their core)",
+        note=note,
     )
 
 

@@ -9,7 +9,7 @@ hub, ceiling and PostgreSQL use what they find, as in life.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from statistics import median
 from typing import Any, Final
@@ -17,11 +17,15 @@ from typing import Any, Final
 from tests.benchmarks.arena import Arena, settle
 from tests.benchmarks.figures import Bar, Result, Row, count, limit, ratio
 from tests.benchmarks.parts import contestants
+from tests.benchmarks.processes import sampled
+from tests.benchmarks.shares import noted, shares, told
 
 PART: Final = "punches"
 TOTAL: Final = 10_000
 FEW: Final = 50
 MANY: Final = 500
+
+SAMPLED: Final = (f"hub {FEW}", "hub without crypto")
 
 Turns = dict[str, list[dict[str, Any]]]
 
@@ -75,7 +79,22 @@ async def measure(arena: Arena, rounds: int, say: Callable[[str], None]) -> Resu
                 await settle()
                 turns[name].append(await contestants.timed(arena, ceiling, TOTAL, "run", variant))
             say(", ".join(f"{name} {count(seen[-1]['per_second'])}/s" for name, seen in turns.items()))
-    return Result(part=PART, raw=dict(turns), rows=_rows(turns), bars=_bars(turns))
+        parts = {}
+        for name in SAMPLED:
+            client, server, kiosks = through[name]
+            arena.turn = (await client.ask("prepare", each=TOTAL // kiosks, turn=arena.turn))["turn"]
+            profile = arena.folder / f"{name}.txt"
+            with sampled(server, profile):
+                await client.ask("run")
+            parts[name] = shares(profile)
+            say(f"{name}, sampled: {told(parts[name])}")
+    return Result(
+        part=PART,
+        raw=dict(turns),
+        rows=_rows(turns, {name: noted(of) for name, of in parts.items()}),
+        bars=_bars(turns),
+        shares={f"punches, {name}": of for name, of in parts.items()},
+    )
 
 
 def per_second(turns: Turns, name: str) -> list[float]:
@@ -97,13 +116,14 @@ def _limit(turns: Turns, name: str) -> str:
     return f"{told} (hub {shares['server']:.0%}, PostgreSQL {shares['postgres']:.0%}, clients {shares['clients']:.0%})"
 
 
-def _rows(turns: Turns) -> list[Row]:
+def _rows(turns: Turns, notes: Mapping[str, str]) -> list[Row]:
     ceiling = per_second(turns, "ceiling")
     rows = []
     for kiosks in (FEW, MANY):
         name = f"hub {kiosks}"
         ours = per_second(turns, name)
-        to_ceiling, to_naive = ratio(ours, ceiling), ratio(ours, per_second(turns, f"naive {kiosks}"))
+        naive = per_second(turns, f"naive {kiosks}")
+        to_ceiling, to_naive = ratio(ours, ceiling), ratio(ours, naive)
         rows.append(
             Row(
                 part=PART,
@@ -111,11 +131,12 @@ def _rows(turns: Turns) -> list[Row]:
                 measured=f"{count(median(ours))}: {to_ceiling:.2f} × ceiling, {to_naive:.1f} × naive; "
                 f"{middle(turns, name, 'cpu_us'):.0f} µs of the hub's CPU each",
                 beside=f"ceiling {count(median(ceiling))} ({middle(turns, 'ceiling', 'cpu_us'):.0f} µs), "
-                f"naive {count(median(per_second(turns, f'naive {kiosks}')))} "
+                f"itself {ratio(ceiling, naive):.1f} × naive; naive {count(median(naive))} "
                 f"({middle(turns, f'naive {kiosks}', 'cpu_us'):.0f} µs)",
                 asked="≥ 0.6 × ceiling, ≥ 3 × naive",
                 met=to_ceiling >= 0.6 and to_naive >= 3,
                 limit=_limit(turns, name),
+                note=notes.get(name, ""),
             )
         )
     bare, commit = per_second(turns, "hub without crypto"), per_second(turns, "group commit")
@@ -131,6 +152,7 @@ def _rows(turns: Turns) -> list[Row]:
             asked="≥ 0.5 × bare group commit",
             met=to_commit >= 0.5,
             limit=_limit(turns, "hub without crypto"),
+            note=notes.get("hub without crypto", ""),
         )
     )
     return rows
