@@ -50,6 +50,20 @@ def test_what_does_not_fit_is_left_out_whole_and_named() -> None:
     assert "1042" in table.lines[1]
 
 
+def test_only_what_is_spare_goes_wherever_it_stands() -> None:
+    columns = [Column("id", str, Fit.SPARE), Column("badge id", str, Fit.WHOLE)]
+    table = lay_out(columns, [[ID, ID]], 60)
+    assert table.left_out == ["id"]
+    assert table.lines == ["badge id", ID]
+
+
+def test_wide_letters_are_counted_as_the_terminal_shows_them() -> None:
+    columns = [Column("name", str), Column("number", str, Fit.WHOLE)]
+    lines = lay_out(columns, [["東" * 12, "1"], ["a", "2"]], 26).lines
+    assert [cell_len(line) for line in lines[1:]] == [21, 21]
+    assert [line[-1] for line in lines[1:]] == ["1", "2"]
+
+
 def test_in_a_tiny_terminal_numbers_stay_whole() -> None:
     table = lay_out(COLUMNS, ROWS, 20)
     assert [line.split()[0] for line in table.lines[1:]] == ["1042", "7"]
