@@ -17,7 +17,7 @@ APP_POLICY: Final = "; ".join(
         "font-src 'self'",
         "form-action 'self'",
         "frame-ancestors 'none'",
-        "img-src 'self' data:",
+        "img-src 'self'",
         "manifest-src 'self'",
         "script-src 'self'",
         "style-src 'self'",

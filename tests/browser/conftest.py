@@ -10,6 +10,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+from server.api.headers import APP_POLICY
 from tests.browser.find import find_or_install_browser
 from tests.browser.scripted_hub import ScriptedHub
 
@@ -18,7 +19,6 @@ Opened = Callable[..., Awaitable[Page]]
 
 DASHBOARD = Path(__file__).parents[2] / "server" / "dashboard"
 MODULES = Path(__file__).parent / "modules"
-POLICY = "default-src 'self'; connect-src 'self' ws: wss:; style-src 'self'; script-src 'self'; img-src 'self' data:"
 ARGUMENTS = ["--no-sandbox", "--disable-quic", "--disable-background-networking"]
 
 
@@ -45,7 +45,7 @@ async def _page(_: web.Request) -> web.FileResponse:
 
 
 async def _forbid_all_but_own(_: web.Request, response: web.StreamResponse) -> None:
-    response.headers["Content-Security-Policy"] = POLICY
+    response.headers["Content-Security-Policy"] = APP_POLICY
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
