@@ -190,6 +190,7 @@ async def test_an_old_key_is_changed_and_punches_that_it_signed_and_that_wait_ar
     people = [demo.take_employee(site_id) for _ in range(3)]
     async with paired(demo, admin, site_id, folder) as terminal:
         assert await punched(terminal, people[0].badge) is Outcome.RECORDED
+        await until(lambda: terminal.state.backlog == 0)  # the answer is on the disk too
         await terminal.stop()
         old = aged(folder)
         async with working("http://127.0.0.1:9", folder) as offline:
