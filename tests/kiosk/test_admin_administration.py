@@ -182,22 +182,22 @@ async def test_the_badge_that_a_terminal_did_not_know_is_given_to_someone(
 
 def test_a_file_of_people_is_tried_mended_and_imported_once(admin: Quick, site: str, tmp_path: Path) -> None:
     sheet = tmp_path / "gente.csv"
-    rows = [f"{number};Peón D’Ángelo {number};{site};Taller" for number in range(78_000, 78_300)]
+    rows = [f"{number};Peón D’Ángelo {number};{site};Taller" for number in range(78_000, 79_200)]  # more than one part
     head = "Ficha;Nombre;Centro;Departamento"
-    sheet.write_bytes("\r\n".join([head, *rows, f"78300;Nadie;{site};Nada"]).encode("windows-1252"))
+    sheet.write_bytes("\r\n".join([head, *rows, f"79200;Nadie;{site};Nada"]).encode("windows-1252"))
     command = ("employee", "import", str(sheet), "--map", "Ficha=employee_number")
     faulty = admin.run(*command)
     assert faulty.returncode == 1
-    assert faulty.stdout.splitlines()[1].split()[:4] == ["302", "78300", "fault", "department"]
+    assert faulty.stdout.splitlines()[1].split()[:4] == ["1202", "79200", "fault", "department"]
     assert "Latin-1" in faulty.stderr
     assert admin.objects("employee", "list", "--query", "78000") == [], "all or nothing"
 
     sheet.write_bytes("\n".join([head, *rows]).encode("utf-8-sig"))
     *_, total = admin.objects(*command, "--dry-run")
-    assert (total["done"], total["created"], total["faults"]) == (False, 300, 0)
-    assert admin.done(*command).splitlines()[-1] == "written: 300 new, 0 changed, 0 as they were, 0 faults"
-    assert admin.object("employee", "get", "78299")["display_name"] == "Peón D’Ángelo 78299"
-    assert admin.done(*command).splitlines() == ["written: 0 new, 0 changed, 300 as they were, 0 faults"]
+    assert (total["done"], total["created"], total["faults"]) == (False, 1_200, 0)
+    assert admin.done(*command).splitlines()[-1] == "written: 1200 new, 0 changed, 0 as they were, 0 faults"
+    assert admin.object("employee", "get", "79199")["display_name"] == "Peón D’Ángelo 79199"
+    assert admin.done(*command).splitlines() == ["written: 0 new, 0 changed, 1200 as they were, 0 faults"]
 
 
 def enrolled(company: Company, code: str) -> dict[str, Any]:
