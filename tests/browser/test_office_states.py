@@ -91,8 +91,8 @@ def a_full_company() -> dict[str, Message]:
         "action": "employee.update",
         "subject": None,
         "employee_id": PERSON,
-        "before": {"display_name": "x" * 200},
-        "after": {"display_name": HOSTILE},
+        "before": {"display_name": "x" * 200, "department_id": DEPARTMENT},
+        "after": {"display_name": HOSTILE, "department_id": None},
         "address": "192.0.2.1",
         "request_id": None,
     }
@@ -200,8 +200,11 @@ async def test_lists_say_that_they_are_empty_failed_or_stale_and_go_on_by_their_
     await expect(page.locator(".list-state")).to_have_text("No other accounts.")
     await part(page, "view=audit")
     await expect(page.locator(".list-state")).to_contain_text("this account can’t see it")
-    hub.answers["audit.list"] = page_of()
+    hub.answers["audit.list"] = a_full_company()["audit.list"]
     await page.get_by_role("button", name="Try again").click()
+    await expect(page.locator(".changes")).to_contain_text("Producción → —")  # a place by its name
+    hub.answers["audit.list"] = page_of()
+    await page.get_by_role("button", name="Refresh").click()
     await expect(page.locator(".list-state")).to_have_text("Nothing was done yet.")
 
     await part(page, "view=people")
@@ -241,6 +244,12 @@ async def test_every_part_can_be_read_by_every_eye(opened: Opened, width: int, s
         assert pale == [], look
         assert await controls_without_name(page) == [], look
         assert not await overflows(page), look
+    await part(page, "view=import")
+    content = b"Numero;Nombre completo de la persona;Apellidos;Centro\n1;Ana;Ruiz;Norte\n"
+    await page.set_input_files("#import-file", {"name": "p.csv", "mimeType": "text/csv", "buffer": content})
+    await expect(page.locator(".mapping select")).to_have_count(4)
+    assert await controls_without_name(page) == []
+    assert not await overflows(page)
     await page.get_by_role("link", name="Personas").first.click()
     await page.get_by_role("button", name="Nueva persona").click()
     await page.get_by_role("dialog").get_by_role("button", name="Crear").click()

@@ -43,7 +43,7 @@ export class AuditPart {
         { label: say("audit_actor"), cell: (entry) => this.#actor(entry) },
         { label: say("audit_action"), cell: (entry) => element("code", { class: "action", text: entry.action }) },
         { label: say("audit_subject"), cell: (entry) => this.#subject(entry) },
-        { label: say("audit_change"), cell: (entry) => changes(entry, language), class: "change" },
+        { label: say("audit_change"), cell: (entry) => changes(entry, language, this.#placeName), class: "change" },
         { label: say("session_from"), cell: (entry) => entry.address ?? "—", class: "code" },
       ],
     });
@@ -72,8 +72,14 @@ export class AuditPart {
   }
 
   show() {
-    this.#frame.show(this.#listing);
+    this.#frame.show(this.#listing, undefined, this.#office.placesRevision);
   }
+
+  /** A place is told by its name where it is known. */
+  #placeName = (id) => {
+    const { sites, departments } = this.#office.places;
+    return (sites.get(id) ?? departments.get(id))?.name ?? id;
+  };
 
   #filter(change) {
     this.#office.go({ filters: { ...this.#office.look.filters, ...change } });
@@ -132,10 +138,11 @@ function command({ actor, person, action, from, until }) {
   return { type: "audit.list", actor_id: actor ?? null, employee_id: person ?? null, action: action ?? null, from: from ?? null, until: until ?? null };
 }
 
-function changes(entry, language) {
+function changes(entry, language, nameOf) {
   const list = changesOf(entry);
   if (list.length === 0) return "";
-  const lines = list.map(({ name, before, after }) => {
+  const lines = list.map(({ name, before: was, after: is }) => {
+    const [before, after] = [was, is].map((value) => (value === null ? null : nameOf(value)));
     const told = before === null ? language.say("change_set", { after }) : after === null ? language.say("change_gone", { before }) : language.say("change_from_to", { before, after });
     return element("li", {}, element("b", { text: name }), ` ${told}`);
   });
