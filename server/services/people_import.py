@@ -130,10 +130,8 @@ def _report(command: EmployeeImport, plan: Plan, *, done: bool) -> EmployeeImpor
 
 async def _write(roster_act: RosterAct, plan: Plan) -> None:
     connection, act = roster_act.connection, roster_act.act
-    await act.note(
-        _ACTION,
-        after={name: plan.outcomes[name] for name in ("create", "update", "unchanged")},
-    )
+    outcomes = plan.outcomes
+    await act.note(_ACTION, after={name: outcomes[name] for name in ("create", "update", "unchanged")})
     for added in slices(plan.added):
         await enrolment.add_employees(connection, added, plan.now)
         roster_act.moves += [
@@ -147,7 +145,7 @@ async def _write(roster_act: RosterAct, plan: Plan) -> None:
         await roster.end_badge(connection, over.badge_id, over.valid_until or plan.now, None)
     for badges in slices(plan.badges):
         await enrolment.assign_badges(connection, badges, plan.now)
-    for notes in slices(_notes(plan)):
+    for notes in slices(await asyncio.to_thread(_notes, plan)):
         await act.note_people(_ACTION, notes)
 
 

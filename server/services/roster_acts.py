@@ -130,7 +130,7 @@ async def tell_boards(connection: Connection, moves: Sequence[Move], version: in
 async def _tell(
     connection: Connection, moves: Sequence[Move], version: int, more: frozenset[UUID]
 ) -> list[SiteChanges]:
-    moves = sorted(moves, key=lambda move: move.employee_id)  # the order in which presence is locked
+    moves = sorted(moves, key=lambda move: move.employee_id.bytes)  # the order in which presence is locked
     homes = {home.site_id for move in moves for home in (move.before, move.after) if home is not None}
     sites = homes | more
     for some in slices(moves):

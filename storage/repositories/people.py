@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import asyncpg
 
 from storage.models import BadgeHolder, Department, Employee, PersonAtWork, Site
 from storage.postgres import Connection
+
+_READ_AT_ONCE: Final = 1_000
 
 SITES = "SELECT site_id, name, time_zone FROM sites ORDER BY name"
 DEPARTMENTS = "SELECT department_id, site_id, name FROM departments ORDER BY name, department_id"
@@ -57,8 +60,12 @@ async def employees(connection: Connection) -> list[Employee]:
 
 
 async def changed_employees(connection: Connection, version: int, also: Sequence[UUID]) -> list[Employee]:
-    """Who changed, or whose badges did, after a version of the directory; and these others."""
-    return [Employee(*row) for row in await connection.fetch(CHANGED_EMPLOYEES, version, list(also))]
+    """Who changed, or whose badges did, after a version of the directory; and these others. Needs a transaction.
+
+    Thousands are read in slices: at a stroke they would be felt by everyone else on this hub.
+    """
+    rows = connection.cursor(CHANGED_EMPLOYEES, version, list(also), prefetch=_READ_AT_ONCE)
+    return [Employee(*row) async for row in rows]
 
 
 async def temporary_badges(connection: Connection) -> dict[UUID, datetime]:

@@ -38,9 +38,12 @@ class Watchers:
         """Until these have the person on their boards with these fields, and nobody else has."""
         everyone = (self.whole, self.north, self.south, self.other)
         for connection in everyone:
-            await connection.wait_for(
-                self._shown(connection, employee_id, connection in watching, fields), LATE_SECONDS
-            )
+            shown = self._shown(connection, employee_id, connection in watching, fields)
+            try:
+                await connection.wait_for(shown, LATE_SECONDS)
+            except TimeoutError:
+                said = [*connection.of_type("presence.changed"), *connection.of_type("presence.head")[-1:]]
+                raise AssertionError(f"{fields}: watcher {everyone.index(connection)} had {said}") from None
 
     def _shown(
         self, connection: Connection, employee_id: str, expected: bool, fields: dict[str, object]
