@@ -9,15 +9,26 @@ from typing import Final
 from tests.benchmarks.arena import Arena
 from tests.benchmarks.figures import Result, Row, slope
 from tests.benchmarks.other_hub import other_hub
-from tests.benchmarks.parts.servers import hub_boards
+from tests.benchmarks.parts.servers import Boards, hub_boards
 from tests.benchmarks.processes import Meter, profiled
 
 PART: Final = "idle"
 STEPS: Final = (1_000, 2_000, 3_000, 4_000, 5_000)
 """The first thousand is where the slope begins: what a hub allocates once is then allocated."""
 SETTLE_SECONDS: Final = 1.0
+MORE_THAN_A_HEAD_SECONDS: Final = 6.0
 REST_SECONDS: Final = 25.0
 """A ping of every board falls into it, and five heads."""
+
+
+async def _silent(boards: Boards) -> dict[str, int]:
+    """Until no board gets a head any more and all was answered; the counts by then."""
+    counts: dict[str, int] = await boards.client.ask("counts")
+    while True:
+        await asyncio.sleep(MORE_THAN_A_HEAD_SECONDS)
+        before, counts = counts, await boards.client.ask("counts")
+        if counts == before:
+            return counts
 
 
 async def measure(arena: Arena, _rounds: int, say: Callable[[str], None]) -> Result:
@@ -42,8 +53,7 @@ async def measure(arena: Arena, _rounds: int, say: Callable[[str], None]) -> Res
             await asyncio.sleep(REST_SECONDS)
         after = await boards.client.ask("counts")
         await boards.client.ask("unwatch")
-        await asyncio.sleep(SETTLE_SECONDS)
-        quiet_before = await boards.client.ask("counts")
+        quiet_before = await _silent(boards)
         with Meter(hub=hub.child.cpu_seconds) as pinged:
             await asyncio.sleep(REST_SECONDS)
         quiet_after = await boards.client.ask("counts")
