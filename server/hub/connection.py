@@ -7,12 +7,11 @@ punches wait for their answers: the client's own TCP window is then the queue.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import Final, Protocol
 from uuid import UUID, uuid4
 
 import structlog
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
 from protocol.base import Command, Reply
 from protocol.codec import decode_command, encode, glance, read_envelope
@@ -27,6 +26,7 @@ from server.hub.context import HubContext
 from server.hub.flood import Pace
 from server.hub.handshake import Rejected, authenticate, hello, language_of, read_auth, welcome
 from server.hub.in_flight import InFlight
+from server.hub.incoming import Incoming
 from server.hub.outgoing import Outgoing
 from server.hub.subscriptions import Watch
 from server.rules.permissions import is_permitted
@@ -39,8 +39,6 @@ CLOSE_SECONDS: Final = 5.0
 """How long a client may take to read what was said before a close, and once more to close in turn."""
 BRIEF_CLOSE_SECONDS: Final = 0.5
 """The same for clients that haven't signed in, which may be many, and for those that flood."""
-_FRAMES_A_TURN: Final = 32
-"""Frames of one client that are read before others have their turn: a flood lies in the socket by the thousand."""
 
 _log = structlog.get_logger()
 
@@ -63,8 +61,8 @@ class Connection:
         "_caller",
         "_ending",
         "_expiry",
-        "_frames",
         "_frames_at_ping",
+        "_incoming",
         "_last_id",
         "_malformed",
         "_pace",
@@ -118,7 +116,7 @@ class Connection:
             control_frames_per_second=context.settings.control_frames_per_second,
         )
         self.in_flight = InFlight(context.settings.max_in_flight)
-        self._frames = 0
+        self._incoming = Incoming(socket, self._pace, end=self.end)
         self._frames_at_ping: int | None = None
         self._reading = False
         self._expiry: asyncio.TimerHandle | None = None
@@ -165,12 +163,12 @@ class Connection:
 
     def ping(self) -> None:
         self.outgoing.ping()
-        self._frames_at_ping = self._frames
+        self._frames_at_ping = self._incoming.frames
 
     def judge(self) -> None:
         """Close with 3012 where nothing at all came since the last ping."""
         # While the hub itself doesn't read (a slow command, no room), a pong may lie unread: silence is our own.
-        if self._frames_at_ping == self._frames and self._reading:
+        if self._frames_at_ping == self._incoming.frames and self._reading:
             self.end(CloseCode.NO_PONG)
 
     def send(self, message: Reply | DeviceStateChanged) -> None:
@@ -187,6 +185,7 @@ class Connection:
     def end(self, code: CloseCode) -> None:
         """Close, once; what was answered already goes out first."""
         if self._ending is None:
+            self._incoming.is_over = True
             self.outgoing.flush(force=True)
             self.outgoing.close()
             self.context.metrics.closed(code)
@@ -268,7 +267,7 @@ class Connection:
         """Its `auth`, None where it went away; raises Rejected."""
         self._reading = True
         try:
-            text = await self._text_in_time(self.context.settings.auth_timeout_seconds)
+            text = await self._incoming.text_in_time(self.context.settings.auth_timeout_seconds)
         except TimeoutError:
             raise Rejected(CloseCode.NO_AUTH_IN_TIME) from None
         self._reading = False
@@ -293,48 +292,11 @@ class Connection:
         self._reading = True
 
     async def _read(self) -> None:
-        while (text := await self._next_text()) is not None:
+        while (text := await self._incoming.text()) is not None:
             self._reading = False
             await self._take(text)
             await self.in_flight.room()
             self._reading = True
-
-    async def _text_in_time(self, seconds: float) -> str | None:
-        """`_next_text`; raises TimeoutError where it didn't come in time. A hub's own delay is no fault of theirs."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                return await self._next_text()
-        # Timers come before sockets in a turn of the loop: what lay in the socket is here two turns later.
-        for _ in range(3):
-            await asyncio.sleep(0)
-        async with asyncio.timeout(0):
-            return await self._next_text()
-
-    async def _next_text(self) -> str | None:
-        """The next text frame; None when the connection is over."""
-        while self._ending is None:
-            if self._frames % _FRAMES_A_TURN == 0:
-                await asyncio.sleep(0)
-            message = await self._socket.receive()
-            self._frames += 1
-            match message.type:
-                case WSMsgType.TEXT:
-                    return str(message.data)
-                case WSMsgType.PING | WSMsgType.PONG if not self._pace.allows_control():
-                    self._lose_patience()
-                case WSMsgType.PING:
-                    try:
-                        await self._socket.pong(message.data)
-                    except ConnectionError:  # went away while its pings still lay here
-                        return None
-                case WSMsgType.PONG:
-                    pass
-                case WSMsgType.BINARY:
-                    self.end(CloseCode.BAD_REQUEST)
-                    return None
-                case _:  # closed by them, by us, or broken (1007, 1009: aiohttp has said so already)
-                    return None
-        return None
 
     async def _take(self, text: str) -> None:
         if self._pace.is_spent() and (head := glance(text)) is not None and head[1] != _PUNCH_RECORD:
@@ -362,7 +324,7 @@ class Connection:
         except Exception as error:  # noqa: BLE001 - whatever a command does, the connection goes on
             self.refuse(error, envelope.id)
             if envelope.type == _PUNCH_RECORD and self._pace.command():
-                self._lose_patience()
+                self._incoming.lose_patience()
         else:
             if reply is not None:
                 self.send(reply)
@@ -374,15 +336,11 @@ class Connection:
             self._last_id = id_
         wait_ms = 0 if is_next and type_ == _PUNCH_RECORD else self._pace.command()
         if wait_ms:
-            self._lose_patience()
+            self._incoming.lose_patience()
         if not is_next:
             raise Refused(ErrorCode.ID_REUSED)
         if wait_ms:
             raise Refused(ErrorCode.RATE_LIMITED, retry_after_ms=wait_ms)
-
-    def _lose_patience(self) -> None:
-        if not self._pace.has_patience():
-            self.end(CloseCode.FLOODING)
 
     def _check_permission(self, command: Command) -> None:
         type_ = str(command.__struct_config__.tag)

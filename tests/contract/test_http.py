@@ -190,6 +190,31 @@ async def test_logins_are_bounded_by_address(start_hub: StartHub) -> None:
     assert statuses[LOGINS_PER_MINUTE:] == [429] * 5
 
 
+async def test_of_many_logins_at_once_over_two_hubs_five_are_evaluated(
+    demo: RunningDemo, second_hub: ServingHub, account: Account
+) -> None:
+    """Whether the name is somebody's or not; and the right password is among what is no longer looked at."""
+    elsewhere = aiohttp.TCPConnector(local_addr=("127.0.0.9", 0), limit=0)
+    async with aiohttp.ClientSession(connector=elsewhere) as session:
+
+        async def status_of(hub_url: str, username: str, password: str) -> int:
+            async with session.post(
+                f"{hub_url}/api/login", json={"username": username, "password": password}
+            ) as answer:
+                if answer.status == 429:
+                    await is_problem(answer, 429)
+                    assert int(answer.headers["Retry-After"]) >= 1
+                return answer.status
+
+        for username in (account.username, "nobody-of-that-name"):
+            hubs = [demo.url, second_hub.url]
+            # Twelve a hub for each name: beyond thirty a hub's own limit would refuse, whatever is evaluated.
+            guesses = [status_of(hubs[number % 2], username, f"guess {number}") for number in range(24)]
+            statuses = await asyncio.gather(*guesses)
+            assert sorted(statuses) == [401] * 5 + [429] * 19, username
+        assert await status_of(second_hub.url, account.username, account.password) == 429
+
+
 async def test_health_and_readiness(demo: RunningDemo, second_hub: ServingHub) -> None:
     async with aiohttp.ClientSession() as session:
         for url in (demo.url, second_hub.url):
