@@ -27,6 +27,7 @@ from kiosk.link.session import (
 )
 from protocol.commands import HubStatus, PresenceWatch, RollcallGet, TimeSync
 from protocol.errors import ErrorCode, ProtocolError
+from protocol.roster import EmployeeImport
 
 NOW = "2026-11-24T07:58:00.000000Z"
 HELLO = {
@@ -139,6 +140,17 @@ def test_a_roll_call_in_parts_is_one_answer() -> None:
     assert session.waiting_since_ms == 10
     session.receive(frame(part), 30)
     assert session.waiting_since_ms is None, "a hub that knows no parts says nothing of them"
+
+
+def test_a_report_on_an_import_in_parts_is_one_answer() -> None:
+    session = an_open_session()
+    asked = session.ask(partial(EmployeeImport, request_key=uuid4(), part=0, last=True, csv=""), 10)
+    counts = dict.fromkeys(("created", "updated", "unchanged", "faults"), 0)
+    part = {"type": "employee.import.result", "re": asked, "done": True, "lines": [], **counts}
+    assert [type(event) for event in session.receive(frame(part | {"last": False}), 20)] == [Replied]
+    assert session.waiting_since_ms == 10
+    assert [type(event) for event in session.receive(frame(part), 30)] == [Replied]
+    assert session.waiting_since_ms is None
 
 
 def test_one_frame_may_hold_everything_from_welcome_on() -> None:
