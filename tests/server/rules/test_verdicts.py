@@ -96,6 +96,14 @@ def test_a_person_is_judged_as_of_the_moment() -> None:
     assert judged(identity=Identified(ANA, NOW + timedelta(days=9))) == RECORD
 
 
+def test_who_came_back_was_gone_only_in_between() -> None:
+    hour = timedelta(hours=1)
+    back = Identified(ANA, None, absences=((NOW - 3 * hour, NOW - 2 * hour), (NOW - hour, NOW)))
+    gone = Verdict(REFUSED, Reason.EMPLOYEE_INACTIVE)
+    moments = [NOW - 4 * hour, NOW - 3 * hour, NOW - 2 * hour, NOW - hour, NOW - hour / 2, NOW]
+    assert [judged(identity=back, moment=moment) for moment in moments] == [RECORD, gone, RECORD, gone, gone, RECORD]
+
+
 @pytest.mark.parametrize(
     ("captured", "identity", "moment"),
     product(Captured, [KNOWN, *map(Unidentified, Reason)], [None, NOW, NOW + timedelta(days=1)]),
