@@ -42,9 +42,15 @@ def test_bash_completes_nouns_verbs_options_and_choices(bash_script: str) -> Non
     assert completed(bash_script, "attendance-admin account create --role ins") == {"inspector"}
 
 
+SIGNS = {"bash": "COMPREPLY", "zsh": "#compdef attendance-admin", "fish": "complete -c attendance-admin"}
+
+
 @pytest.mark.parametrize("shell", SHELLS)
-def test_every_shell_has_a_script_that_names_the_commands(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_shell_has_a_script_of_its_own_that_names_the_commands(
+    shell: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["completion", shell]) == 0
     script = capsys.readouterr().out
+    assert [name for name, sign in SIGNS.items() if sign in script] == [shell]
     for word in ("attendance-admin", "last-unknown", "reset-totp"):
         assert word in script
