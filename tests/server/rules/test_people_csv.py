@@ -61,6 +61,11 @@ def test_a_mapping_overrides_what_is_known() -> None:
     assert row == Row(2, "7", "Ana Soto", None, None, None)
 
 
+def test_a_byte_order_mark_before_a_quoted_name_is_no_part_of_it() -> None:
+    (row,) = read('\ufeff"who, by number",name\n7,Ana\n', {"who, by number": "employee_number"}).rows
+    assert (row.employee_number, row.display_name) == ("7", "Ana")
+
+
 @pytest.mark.parametrize(
     "mapping", [{"nowhere": "badge"}, {"name": "display_name", "site": "display_name"}], ids=["no column", "two"]
 )
