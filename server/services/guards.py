@@ -53,12 +53,19 @@ class Guard:
         self._rests_until = 0.0
 
     async def admits(self, bounds: Sequence[Bound]) -> bool:
-        """Count one attempt under each key; False: one of them has had more than it may. Never raises for Redis."""
+        """Count one attempt under each key; False: one of them has had more than it may. Never raises for Redis.
+
+        What one key refuses counts under none after it: put the narrowest first, so that a flood from one address
+        doesn't use up what is everybody's.
+        """
         if self._clock() < self._rests_until:
             return True
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                return all(await asyncio.gather(*(self._hit(bound) for bound in bounds)))
+                for bound in bounds:
+                    if not await self._hit(bound):
+                        return False
+                return True
         except (RedisError, OSError, TimeoutError) as error:
             self._rests_until = self._clock() + _REST_SECONDS
             _log.warning("attempts are counted by PostgreSQL alone", kind=self._kind, fault=type(error).__name__)

@@ -88,8 +88,8 @@ class LoginAttempts:
         limits = self._limits
         return [
             Limit(self._hash(f"name from|{address}|{name}"), limits.of_name_from_address),
-            Limit(self._hash(f"name|{name}"), limits.of_name),
             Limit(self._hash(f"from|{address}"), limits.of_address),
+            Limit(self._hash(f"name|{name}"), limits.of_name),
         ]
 
     def _hash(self, text: str) -> bytes:

@@ -26,6 +26,7 @@ from server.errors import Refused
 from server.rules.permissions import NOTHING
 from server.secrets.provider import SecretsProvider
 from server.services.acts import Act, Actor, Acts
+from server.services.guards import Bound, Guard
 from server.services.signatures import is_signing_key
 from storage.errors import RowRefused
 from storage.models import Device
@@ -74,12 +75,14 @@ class Pairing:
         acts: Acts,
         *,
         limits: AttemptLimits,
+        guard: Guard | None = None,
         code_minutes: int,
     ) -> None:
         self._database = database
         self._secrets = secrets
         self._acts = acts
         self._limits = limits
+        self._guard = guard
         self._code_minutes = code_minutes
 
     async def invite(self, actor: Actor, command: DeviceInvite) -> DeviceInvited:
@@ -135,10 +138,11 @@ class Pairing:
             Limit(self._secrets.cursor_mac(b"pairing from|" + address.encode()), self._limits.of_address),
             Limit(self._secrets.cursor_mac(b"pairing in all|"), self._limits.in_all),
         ]
+        window_seconds = self._limits.window_minutes * 60
+        if self._guard is not None and not await self._guard.admits([Bound(*limit) for limit in limits]):
+            raise Refused(ErrorCode.RATE_LIMITED, "pairing codes", retry_after_ms=window_seconds * 1_000)
         async with self._database.transaction() as connection:
-            wait = await attempts.count_attempt(
-                connection, uuid4(), limits, window_seconds=self._limits.window_minutes * 60
-            )
+            wait = await attempts.count_attempt(connection, uuid4(), limits, window_seconds=window_seconds)
         if wait is not None:
             retry_after_ms = max(math.ceil(wait / timedelta(milliseconds=1)), 1)
             raise Refused(ErrorCode.RATE_LIMITED, "pairing codes", retry_after_ms=retry_after_ms)

@@ -159,6 +159,16 @@ async def test_redis_refuses_a_flood_sooner_and_its_end_resets_no_count(world: W
         await guards.close()
 
 
+async def test_a_flood_from_one_address_uses_up_nothing_of_the_others_in_redis(world: World, tmp_path: Path) -> None:
+    async with EmbeddedValkey(tmp_path / "valkey") as valkey:
+        guards = Guards.at(valkey.url, timeout_seconds=2)
+        limits = replace(LIMITS, of_name_from_address=1, of_name=3, right_seconds=60)
+        hubs = world.hubs(limits, guards.guard("login", window_seconds=60))
+        assert await how_many(hubs, 50, "ana", "198.51.100.1") == 1
+        assert isinstance(await judged(hubs[0]), UUID)
+        await guards.close()
+
+
 async def test_a_guard_never_lets_anybody_wait_for_a_silent_redis_twice(world: World) -> None:
     lines: list[asyncio.StreamWriter] = []
 
