@@ -47,7 +47,7 @@ async def _echo(request: web.Request) -> web.StreamResponse:
         return socket
     heard = cast("web.WebSocketResponse", BinaryEchoed(socket))
     connection = Connection(request.app[_CONTEXT], heard, transport, cast("Registry", None))
-    while (text := await connection._next_text()) is not None:
+    while (text := await connection._incoming.text()) is not None:
         if not transport.is_closing():
             transport.write(text_frame(text.encode()))
     return socket
