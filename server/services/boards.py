@@ -187,6 +187,7 @@ class Boards:
             if not changes:
                 await self._reload(feed)
                 return
+            changes = changes[: head - after]  # of what came since `head` was read, people may not be known yet
             feed.apply(
                 SiteChanges(
                     site_id=feed.site_id,
@@ -200,11 +201,12 @@ class Boards:
 
     async def _reload(self, feed: SiteFeed) -> None:
         async with self._database.transaction(snapshot=True) as connection:
-            epoch, _, heads = await presence.heads(connection)
+            epoch, version, heads = await presence.heads(connection)
             people = await presence.board(connection, feed.site_id)
             offset = heads.get(feed.site_id, 0)
             oldest = max(0, offset - self._kept_changes)
             recent = await presence.changes_after(connection, feed.site_id, epoch, oldest, self._kept_changes)
+        await self._directory.reach(version)
         if epoch == feed.epoch and offset < feed.offset:
             return  # a commit of ours overtook the snapshot
         feed.replace(
@@ -250,6 +252,8 @@ class Boards:
                 _log.warning("the database went back: its streams begin a new epoch", epoch=epoch)
                 epoch = await presence.end_epoch(connection, epoch)
                 self._went_back = False
+        if epoch != self.epoch:
+            self._directory.forget()  # its versions count anew as well
         self.epoch = epoch
         await self._directory.read(version)
         for site_id, head in heads.items():
