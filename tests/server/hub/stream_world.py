@@ -119,9 +119,15 @@ class FlusherByHand(Flusher):
 
 
 @dataclass
+class _Settings:
+    watched_sites_max: int = 3
+
+
+@dataclass
 class Hub:
     boards: Boards
     switchboard: Switchboard
+    settings: _Settings = field(default_factory=_Settings)
 
 
 @dataclass

@@ -156,6 +156,16 @@ def test_a_site_that_a_bell_named_before_it_was_read_is_not_there_yet(watched: l
         screen.ask(resume=False, site_ids=[unread])
 
 
+def test_a_watch_may_name_so_many_sites_and_keeps_what_it_had() -> None:
+    world = World()
+    screen = world.screen()
+    screen.ask(resume=False, site_ids=[HERE])
+    watched = screen.watch
+    with pytest.raises(Refused, match="too_large"):
+        screen.ask(resume=False, site_ids=[HERE, *(UUID(int=number) for number in range(10, 13))])
+    assert screen.watch is watched
+
+
 @pytest.mark.parametrize("number", [0, 1, 4_000])
 def test_people_come_in_runs_that_fit_a_message(number: int) -> None:
     world = World(people=number)
