@@ -67,8 +67,15 @@ def stage(runner: asyncio.Runner) -> Iterator[Stage]:
     place = runner.run(OwnPlace.open(people=80, devices=2, sites=2))
     try:
         # Each role proves its password more often here than anybody does in a minute.
-        free = {"login_attempts": 1_000, "login_attempts_of_name": 1_000, "login_attempts_of_address": 1_000}
-        hub = runner.run(place.start_hub(totp_required_roles="", commands_per_second=1_000, **free))
+        hub = runner.run(
+            place.start_hub(
+                totp_required_roles="",
+                commands_per_second=1_000,
+                login_attempts=1_000,
+                login_attempts_of_name=1_000,
+                login_attempts_of_address=1_000,
+            )
+        )
         world = runner.run(World.open(place))
         yield Stage(world, hub)
         runner.run(world.owner.close())
