@@ -17,6 +17,7 @@ def actor_of(connection: Connection, command: Command) -> Actor:
             return Actor(
                 name=f"account:{session.account_id}",
                 scope=session.scope,
+                role=session.role,
                 account_id=session.account_id,
                 session_id=session.session_id,
                 address=connection.address,

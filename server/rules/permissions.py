@@ -106,6 +106,11 @@ class Scope:
             None if department_ids is None else frozenset(department_ids),
         )
 
+    @classmethod
+    def of_account(cls, role: Role, site_ids: Iterable[UUID] | None, department_ids: Iterable[UUID] | None) -> Self:
+        """An account's. An employee reaches its own record, which no site and no department opens."""
+        return cls.of((), ()) if role is Role.EMPLOYEE else cls.of(site_ids, department_ids)
+
     @property
     def is_everything(self) -> bool:
         return self.site_ids is None and self.department_ids is None

@@ -18,7 +18,7 @@ import structlog
 from protocol.errors import ErrorCode
 from protocol.values import Role
 from server.errors import Refused
-from server.rules.permissions import NOTHING, Scope
+from server.rules.permissions import Scope
 from server.secrets.provider import SecretsProvider
 from server.services.hashing import SlowHashes
 from server.services.login_attempts import LoginAttempts
@@ -150,12 +150,13 @@ class Accounts:
                 family_id,
                 account.account_id,
                 password_hash=account.password_hash,
+                totp_secret=account.totp_secret,
                 days=self._refresh_token_days,
                 address=came.address,
                 client=came.client,
             )
             if expires_at is None:
-                raise self._refused_login("disabled or with another password meanwhile")
+                raise self._refused_login("disabled, or with another password or second factor meanwhile")
             await self._attempts.was_right(connection, attempt_id)
             await _note(connection, account.account_id, "session.began", family_id, came)
         self._metrics.login(LoginResult.ACCEPTED)
@@ -263,7 +264,6 @@ def _session(standing: Standing) -> Session:
         session_id=standing.family_id,
         account_id=standing.account_id,
         role=standing.role,
-        # An employee reaches its own record, which no site and no department opens.
-        scope=NOTHING if standing.role is Role.EMPLOYEE else Scope.of(standing.site_ids, standing.department_ids),
+        scope=Scope.of_account(standing.role, standing.site_ids, standing.department_ids),
         employee_id=standing.employee_id,
     )

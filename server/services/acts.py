@@ -16,16 +16,19 @@ import msgspec
 
 from protocol.base import Reply, WriteCommand
 from protocol.errors import ErrorCode
+from protocol.values import Role
 from server.errors import Refused
-from server.rules.permissions import Scope
+from server.rules.permissions import Scope, is_permitted
 from server.secrets.provider import SecretsProvider
 from storage.errors import RowRefused
 from storage.postgres import Connection, Database
-from storage.repositories import audit, request_keys
+from storage.repositories import audit, request_keys, sessions
 
 _R = TypeVar("_R", bound=Reply)
 OPERATOR: Final = "operator"
 """Who acts on the hub's own command line."""
+_ANEW_MS: Final = 2_000
+"""By then a connection has heard of another role or scope."""
 
 _TAKEN: Final[Mapping[str, str]] = {
     "employees_employee_number_key": "employee_number",
@@ -45,6 +48,7 @@ class Actor:
 
     name: str
     scope: Scope
+    role: Role | None = None
     account_id: UUID | None = None
     session_id: UUID | None = None
     address: str | None = None
@@ -105,13 +109,15 @@ class Acts:
         """Perform a command once, and answer it as often as it is asked.
 
         What takes long (hashing) is done before. Raises Refused: what `perform` refuses, `conflict` where the key
-        stands for another request or where someone else was quicker.
+        stands for another request or where someone else was quicker, and what comes of an actor who isn't what they
+        were any more.
         """
         try:
             async with self._database.transaction() as connection:
                 act = Act(connection, actor)
                 if actor.account_id is None:  # terminals' and operators' acts are the same when done twice
                     return await perform(act)
+                await _check_standing(connection, actor, command)
                 digest = self._digest(command)
                 earlier = await request_keys.claim(connection, actor.account_id, command.request_key, digest)
                 if earlier is not None:
@@ -135,6 +141,25 @@ class Acts:
         # Keyed: a plain hash of a command would let a reader of the table try its six-digit PIN.
         asked = msgspec.json.encode(msgspec.structs.replace(command, id=1))
         return self._secrets.cursor_mac(b"request|" + asked)
+
+
+async def _check_standing(connection: Connection, actor: Actor, command: WriteCommand) -> None:
+    """Whoever was sent away, demoted or narrowed acts by that at once.
+
+    Their connection learns of it within seconds only, where another hub did it, and a command may have waited long.
+    """
+    if actor.session_id is None:
+        return
+    standing = (await sessions.standings(connection, [actor.session_id])).get(actor.session_id)
+    if standing is None:
+        raise Refused(ErrorCode.UNAUTHENTICATED, "the session is over")
+    type_ = str(command.__struct_config__.tag)
+    if not is_permitted(standing.role, type_):
+        raise Refused(ErrorCode.FORBIDDEN, type_)
+    scope = Scope.of_account(standing.role, standing.site_ids, standing.department_ids)
+    if (standing.role, scope) != (actor.role, actor.scope):
+        # Judged by what they were; asked again, it is judged by what they are.
+        raise Refused(ErrorCode.UNAVAILABLE, "another role or scope meanwhile", retry_after_ms=_ANEW_MS)
 
 
 def _again(command: WriteCommand, answer: type[_R], earlier: request_keys.Asked, digest: bytes) -> _R:

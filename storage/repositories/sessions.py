@@ -62,7 +62,8 @@ class SessionPosition(NamedTuple):
 BEGIN_FAMILY = """
 INSERT INTO refresh_families (family_id, account_id, expires_at, address, client)
 SELECT $1, account_id, clock_timestamp() + make_interval(days => $3), $4, $5
-FROM accounts WHERE account_id = $2 AND disabled_at IS NULL AND password_hash = $6 FOR SHARE
+FROM accounts
+WHERE account_id = $2 AND disabled_at IS NULL AND password_hash = $6 AND totp_secret IS NOT DISTINCT FROM $7 FOR SHARE
 RETURNING expires_at
 """
 
@@ -73,16 +74,17 @@ async def begin_family(
     account_id: UUID,
     *,
     password_hash: str,
+    totp_secret: bytes | None,
     days: int,
     address: str | None,
     client: str | None,
 ) -> datetime | None:
-    """A new family at generation 1, for as long as `password_hash` is the account's.
+    """A new family at generation 1, for as long as `password_hash` and `totp_secret` are the account's.
 
-    Returns when it expires, or None where the account was disabled or got another password meanwhile.
+    Returns when it expires, or None where the account was disabled or got another password or second factor meanwhile.
     """
     expires_at: datetime | None = await connection.fetchval(
-        BEGIN_FAMILY, family_id, account_id, days, address, client, password_hash
+        BEGIN_FAMILY, family_id, account_id, days, address, client, password_hash, totp_secret
     )
     return expires_at
 

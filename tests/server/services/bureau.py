@@ -74,6 +74,7 @@ class Bureau:
         return Actor(
             name=f"account:{account.account_id}",
             scope=scope,
+            role=account.role,
             account_id=account.account_id,
             session_id=await self.session(account.account_id),
             address="203.0.113.7",
