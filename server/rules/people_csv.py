@@ -96,7 +96,7 @@ def read_table(text: str, mapping: Mapping[str, ImportField] | None, grammar: Gr
     """
     text = text.removeprefix("\ufeff")
     table = Table()
-    records = _records(text, _delimiter(text, mapping or {}), table)
+    records = _records(text, _delimiter(text, mapping or {}, max_rows), table, max_rows)
     _, header = next(records, (_HEADER_LINE, []))
     columns = _columns(header, mapping or {}, table)
     if table.faults:
@@ -125,9 +125,10 @@ def shown(text: str) -> str:
     return "".join(character if character.isprintable() else "\ufffd" for character in text[:MAX_SHOWN])
 
 
-def _records(text: str, delimiter: str, table: Table) -> Iterator[tuple[int, list[str]]]:
-    """Each record with the number of its first line."""
+def _records(text: str, delimiter: str, table: Table, max_broken: int) -> Iterator[tuple[int, list[str]]]:
+    """Each record with the number of its first line. Raises TooManyRowsError where too many aren't any."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    broken = 0
     while True:
         line = reader.line_num + 1
         try:
@@ -135,14 +136,18 @@ def _records(text: str, delimiter: str, table: Table) -> Iterator[tuple[int, lis
         except StopIteration:
             return
         except csv.Error:
+            # Each stands in the report, which is kept as an answer: five bytes of a file are a hundred of that.
+            broken += 1
+            if broken > max_broken:
+                raise TooManyRowsError from None
             table.faults.append(Fault(line, "", None, "its quotes or line ends don't fit, or a cell is too long"))
 
 
-def _delimiter(text: str, mapping: Mapping[str, ImportField]) -> str:
+def _delimiter(text: str, mapping: Mapping[str, ImportField], max_broken: int) -> str:
     """The one that finds most known columns in the header, else most columns."""
 
     def found(delimiter: str) -> tuple[int, int]:
-        _, header = next(_records(text, delimiter, Table()), (_HEADER_LINE, []))
+        _, header = next(_records(text, delimiter, Table(), max_broken), (_HEADER_LINE, []))
         mapped = {_folded(name) for name in mapping}
         known = sum(_folded(name) in mapped or _folded(name) in _FIELDS for name in header)
         return known, len(header)

@@ -123,6 +123,13 @@ def test_more_rows_than_are_allowed_are_too_many_and_blank_lines_are_none() -> N
         read("number\n1\n2\n3\n", max_rows=2)
 
 
+@pytest.mark.parametrize("header", ["number\n", ""])
+def test_more_broken_lines_than_rows_are_allowed_are_too_many(header: str) -> None:
+    assert len(read(header + '"a"b\n' * 2, max_rows=2).faults) >= 2
+    with pytest.raises(TooManyRowsError):
+        read(header + '"a"b\n' * 3, max_rows=2)
+
+
 def test_what_a_report_repeats_of_a_cell_is_short_and_harmless() -> None:
     (fault,) = read(f"number\n\x1b]52;c;{'x' * 100_000}\x07\n").faults
     assert len(fault.employee_number) == MAX_SHOWN
