@@ -10,6 +10,7 @@ from protocol.replies import DeviceState
 from protocol.values import Role
 from server.rules.permissions import NOTHING, Scope
 from server.services.accounts import Session
+from storage.repositories.devices import FORMER_KEYS
 
 
 @dataclass(slots=True)
@@ -36,7 +37,8 @@ class Kiosk:
     def take_key(self, public_key: bytes) -> None:
         """From now on it signs by another key."""
         if public_key != self.public_key:
-            self.former_keys = (self.public_key, *self.former_keys)
+            # As many as a new connection would have: each is one check more of what no key of its own signed.
+            self.former_keys = (self.public_key, *self.former_keys)[:FORMER_KEYS]
             self.public_key = public_key
 
 

@@ -6,6 +6,7 @@ it, nothing that the terminal signs is taken. So a code that fell into other han
 
 from __future__ import annotations
 
+import asyncio
 import math
 import secrets as random
 from collections.abc import Sequence
@@ -37,6 +38,8 @@ from storage.repositories.invitations import Invitation
 
 NO_CODE: Final = "0" * 16
 """Looked up in place of what can be no code, so that every code that isn't good costs and tells the same."""
+_COUNTED_AT_ONCE: Final = 2
+"""All attempts queue up under one key in PostgreSQL, each on a connection: a flood must leave punches theirs."""
 _log = structlog.get_logger()
 
 
@@ -84,6 +87,7 @@ class Pairing:
         self._limits = limits
         self._guard = guard
         self._code_minutes = code_minutes
+        self._turn = asyncio.Semaphore(_COUNTED_AT_ONCE)
 
     async def invite(self, actor: Actor, command: DeviceInvite) -> DeviceInvited:
         """A code that lets one new terminal in at a site; raises Refused(not_found) for a site out of scope."""
@@ -141,7 +145,7 @@ class Pairing:
         window_seconds = self._limits.window_minutes * 60
         if self._guard is not None and not await self._guard.admits([Bound(*limit) for limit in limits]):
             raise Refused(ErrorCode.RATE_LIMITED, "pairing codes", retry_after_ms=window_seconds * 1_000)
-        async with self._database.transaction() as connection:
+        async with self._turn, self._database.transaction() as connection:
             wait = await attempts.count_attempt(connection, uuid4(), limits, window_seconds=window_seconds)
         if wait is not None:
             retry_after_ms = max(math.ceil(wait / timedelta(milliseconds=1)), 1)

@@ -14,12 +14,13 @@ from storage.models import Device, DeviceReport, ForkSign, Journal
 from storage.postgres import Connection
 
 # The latest former keys are enough: one that changes its key all day makes the check of a signature no dearer.
-_DEVICES: Final = """
+FORMER_KEYS: Final = 8
+_DEVICES: Final = f"""
 SELECT d.device_id, d.site_id, d.name, d.public_key, d.status, d.revoked_at, d.log_id,
        ARRAY(SELECT f.public_key FROM device_former_keys f WHERE f.device_id = d.device_id
-             ORDER BY f.replaced_at DESC LIMIT 8) AS former_keys
+             ORDER BY f.replaced_at DESC LIMIT {FORMER_KEYS}) AS former_keys
 FROM devices d
-"""
+"""  # noqa: S608 - a constant of this file
 FIND_DEVICE = f"{_DEVICES} WHERE d.device_id = $1"
 
 

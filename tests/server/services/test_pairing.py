@@ -189,3 +189,29 @@ async def test_an_act_is_done_once_whatever_becomes_of_its_answer(desk: Desk) ->
     await asyncio.gather(*(fleet.confirm(admin, confirm) for _ in range(3)))
     assert await desk.owner.fetchval("SELECT count(*) FROM audit WHERE action = 'device.confirm'") == 1
     assert await desk.owner.fetchval("SELECT status FROM devices WHERE device_id = $1", device.device_id) == "active"
+
+
+async def test_a_flood_of_codes_leaves_the_pool_to_others(desk: Desk) -> None:
+    pairing = a_pairing(desk)
+    async with desk.owner.transaction():
+        await desk.owner.execute("LOCK TABLE attempts")
+        flood = [asyncio.create_task(pairing.enrol(enrolment("0" * 16))) for _ in range(20)]
+        await until(lambda: waiting_for_attempts(desk))
+        async with asyncio.timeout(4), desk.database.connection() as connection:
+            assert await connection.fetchval("SELECT 1") == 1
+    assert {type(answer) for answer in await asyncio.gather(*flood, return_exceptions=True)} == {Refused}
+
+
+async def until(there: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(4):
+        while not await there():
+            await asyncio.sleep(0.01)
+
+
+async def waiting_for_attempts(desk: Desk) -> bool:
+    """Whether as many wait as may be counted at once."""
+    found: int = await desk.owner.fetchval(
+        "SELECT count(*) FROM pg_locks WHERE NOT granted AND database = "
+        "(SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    return found >= 2
