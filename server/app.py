@@ -101,6 +101,8 @@ async def running_hub(settings: Settings) -> AsyncIterator[HubContext]:
         runner = web.AppRunner(
             app,
             access_log=None,
+            # aiohttp would unpack what comes for whatever route, in the loop: a thousand bytes of work for each sent.
+            auto_decompress=False,
             handle_signals=False,
             keepalive_timeout=settings.http_idle_seconds,
             shutdown_timeout=settings.drain_seconds,

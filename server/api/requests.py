@@ -62,12 +62,12 @@ async def read_json(request: web.Request, struct: type[_S], settings: Settings) 
     """The body as strict JSON of one shape.
 
     Raises:
-        web.HTTPUnsupportedMediaType: it isn't `application/json`, which a foreign page's form can't send.
+        web.HTTPUnsupportedMediaType: it isn't `application/json`, which a foreign page's form can't send, or is packed.
         web.HTTPRequestTimeout: it doesn't come in time.
         web.HTTPBadRequest: the client went away before it was whole.
         Refused: malformed, invalid, too_large.
     """
-    if request.content_type != "application/json":
+    if request.content_type != "application/json" or hdrs.CONTENT_ENCODING in request.headers:
         raise web.HTTPUnsupportedMediaType
     body = await _bounded(request, settings)
     try:

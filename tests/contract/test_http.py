@@ -1,10 +1,13 @@
 """Section 7: signing in and out over HTTP, and what the hub says of itself."""
 
 import asyncio
+import gzip
+import json
 import os
 from collections.abc import AsyncIterator
 from http.cookies import Morsel
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
 import jwt
@@ -259,6 +262,28 @@ async def test_an_unknown_path_is_a_problem_too(http: aiohttp.ClientSession, pat
     async with http.get(path) as answer:
         assert answer.status in {404, 405}
         await is_problem(answer, answer.status)
+
+
+async def test_a_packed_body_is_refused(http: aiohttp.ClientSession, account: Account) -> None:
+    body = gzip.compress(json.dumps({"username": account.username, "password": account.password}).encode())
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    async with http.post("/api/login", data=body, headers=headers) as answer:
+        await is_problem(answer, 415)
+
+
+async def test_nobody_unpacks_what_comes_for_no_route(demo: RunningDemo) -> None:
+    """Whoever unpacks it finds that it isn't packed, and reads nothing more from this connection."""
+    address = urlsplit(demo.url)
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    headers = "Host: hub\r\nContent-Encoding: gzip\r\nContent-Length: 10\r\n\r\n"
+    try:
+        async with asyncio.timeout(20):
+            writer.write(f"POST /nowhere HTTP/1.1\r\n{headers}not packed".encode())
+            assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 404 ")
+            writer.write(b"GET /health HTTP/1.1\r\nHost: hub\r\nConnection: close\r\n\r\n")
+            assert b'{"status":"ok"}' in await reader.read()
+    finally:
+        writer.close()
 
 
 async def test_the_demos_files_are_private(demo: RunningDemo) -> None:
