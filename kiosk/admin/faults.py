@@ -35,6 +35,21 @@ class Exit(IntEnum):
 
 
 _BY_CODE: Final = {ErrorCode.NOT_FOUND: Exit.NOT_FOUND, ErrorCode.CONFLICT: Exit.CONFLICT}
+_BY_FIELD: Final = {
+    (ErrorCode.INVALID, "badge"): "{code}: this is no badge of this company's",
+    (ErrorCode.INVALID, "display_name"): "{code}: a name has no space at either end and no invisible characters",
+    (ErrorCode.INVALID, "employee_number"): "{code}: an employee number has digits only",
+    (ErrorCode.INVALID, "name"): "{code}: a name has no space at either end and no invisible characters",
+    (ErrorCode.INVALID, "pin"): "{code}: a PIN has 6 to 12 digits and must not be easy to guess",
+    (ErrorCode.INVALID, "time_zone"): "{code}: there is no such time zone; one is called Europe/Madrid",
+    (ErrorCode.INVALID, "username"): "{code}: a user name has 1 to 100 characters and no space",
+    (ErrorCode.INVALID, "valid_until"): "{code}: that time is over already",
+    (ErrorCode.CONFLICT, "badge"): "{code}: this badge is someone else's",
+    (ErrorCode.CONFLICT, "employee_number"): "{code}: someone has this employee number",
+    (ErrorCode.CONFLICT, "name"): "{code}: there is another one with this name",
+    (ErrorCode.CONFLICT, "username"): "{code}: there is an account with this user name",
+}
+"""What is wrong with a field, where one can say more than the hub's sentence for every field."""
 
 
 class AdminFault(Exception):
@@ -53,12 +68,13 @@ class AdminFault(Exception):
 
 
 class CommandRefused(AdminFault):
-    """The hub's error, in the hub's words. `retry` ones are told apart, since they may succeed later."""
+    """The hub's error, in the hub's words or better ones. `retry` ones are told apart: they may succeed later."""
 
     def __init__(self, error: Error) -> None:
         named = (error.details or {}).get("field")
         place = f" ({named})" if isinstance(named, str) and named not in error.message else ""
-        super().__init__("{code}: {message}", code=error.code.value, message=f"{error.message}{place}")
+        known = _BY_FIELD.get((error.code, named)) if isinstance(named, str) else None
+        super().__init__(known or "{code}: {message}", code=error.code.value, message=f"{error.message}{place}")
         self.error = error
         self.exit_code = Exit.TRY_LATER if error.retry else _BY_CODE.get(error.code, Exit.REFUSED)
 

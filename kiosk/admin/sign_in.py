@@ -34,7 +34,9 @@ class SignIn:
         try:
             answer = await self._post("/api/login", asked if totp is None else asked | {"totp": totp})
         except CodeNeeded:
-            raise
+            if totp is None:
+                raise
+            raise SignInNeeded("that one-time code is wrong, or was used already: wait for the next one") from None
         except SignInNeeded:
             raise SignInNeeded("wrong user name, password or code") from None
         self._file.save(self._session(username, answer))

@@ -259,6 +259,8 @@ def test_an_account_signs_in_with_what_was_shown_changes_it_and_is_shut_out(
     assert other.run("login", "marta", "--password-stdin", stdin=f"{new}\n").returncode == 3, "a code is wanted"
     login = f"{new}\n{code_at(secret, step + 1)}\n"
     other.done("login", "marta", "--password-stdin", "--totp-stdin", stdin=login)
+    again = other.run("login", "marta", "--password-stdin", "--totp-stdin", stdin=login)
+    assert (again.returncode, "was used already: wait for the next one" in again.stderr) == (3, True)
 
     assert len(marta.objects("session", "list")) == 2
     marta.done("session", "revoke", "--all", "--yes")

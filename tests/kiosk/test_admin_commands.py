@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from kiosk.admin.faults import AdminFault, CommandRefused, Exit, NotFound, SecretLost, UsageFault
+from kiosk.admin.words import Words
 from protocol.accounts import (
     AccountCommand,
     AccountCreated,
@@ -44,6 +45,7 @@ from protocol.errors import ErrorCode
 from protocol.replies import (
     EmployeeGetResult,
     EmployeeListResult,
+    Error,
     Person,
     PresenceState,
     PresenceUnwatched,
@@ -71,7 +73,7 @@ from protocol.roster import (
     SiteCreated,
     SiteUpdated,
 )
-from protocol.values import DeviceStatus, Role, Status
+from protocol.values import DeviceStatus, Language, Role, Status
 from tests.kiosk.admin_desk import ALMACEN, KEY, LUCIA, NOON, NORTE, OFICINA, SUR, Answer, ScriptedHub, Typed, lucia
 
 DEVICE, ACCOUNT, SESSION, BADGE = (UUID(int=number) for number in (0xE1, 0xE2, 0xE3, 0xE4))
@@ -449,6 +451,22 @@ async def test_scripts_can_tell_why_the_hub_refused(code: ErrorCode, exit_code: 
         await run.run()
     assert raised.value.exit_code == exit_code
     assert (str(KEY) in run.notes.getvalue()) is code.retry, "what may be done later is to be done once"
+
+
+@pytest.mark.parametrize(
+    ("code", "field", "told"),
+    [
+        (ErrorCode.INVALID, "pin", "invalid: un PIN tiene de 6 a 12 cifras y no puede ser fácil de adivinar"),
+        (ErrorCode.CONFLICT, "badge", "conflict: esta tarjeta es de otra persona"),
+        (ErrorCode.CONFLICT, "pin", "conflict: No vale. (pin)"),
+        (ErrorCode.INVALID, None, "invalid: No vale."),
+    ],
+)
+def test_a_field_with_a_known_fault_is_told_what_is_wrong_and_another_by_its_name(
+    code: ErrorCode, field: str | None, told: str
+) -> None:
+    error = Error(re=1, code=code, message="No vale.", retry=False, details={"field": field} if field else None)
+    assert CommandRefused(error).said(Words(Language.ES)) == told
 
 
 class Terminal(io.StringIO):

@@ -44,7 +44,8 @@ def add(commands: Commands) -> None:
     listing.add_argument("--query", metavar=say("TEXT"), help=say("in the user name"))
     listing.add_argument("--role", choices=_ROLES, help=say("of this role"))
 
-    create = noun.write("create", say("a new account"), account_create, prepare=_read_password)
+    about = say("a new account; it sees everything unless told otherwise")
+    create = noun.write("create", about, account_create, prepare=_read_password)
     create.add_argument("username", metavar=say("USER"), help=say("the name to sign in with"))
     create.add_argument("--role", choices=_ROLES, required=True, help=say("what it may do"))
     _scope(create, say)

@@ -143,6 +143,25 @@ ANSWERS: Final[Mapping[str, str]] = {
     ),
     # Faults
     "{code}: {message}": "{code}: {message}",
+    "{code}: this is no badge of this company's": "{code}: esto no es una tarjeta de esta empresa",
+    "{code}: a name has no space at either end and no invisible characters": (
+        "{code}: un nombre no lleva espacios al principio o al final, ni caracteres invisibles"
+    ),
+    "{code}: an employee number has digits only": "{code}: un número de empleado solo lleva cifras",
+    "{code}: a PIN has 6 to 12 digits and must not be easy to guess": (
+        "{code}: un PIN tiene de 6 a 12 cifras y no puede ser fácil de adivinar"
+    ),
+    "{code}: there is no such time zone; one is called Europe/Madrid": (
+        "{code}: esa zona horaria no existe; una se llama Europe/Madrid"
+    ),
+    "{code}: a user name has 1 to 100 characters and no space": (
+        "{code}: un usuario tiene de 1 a 100 caracteres y ningún espacio"
+    ),
+    "{code}: that time is over already": "{code}: ese momento ya ha pasado",
+    "{code}: this badge is someone else's": "{code}: esta tarjeta es de otra persona",
+    "{code}: someone has this employee number": "{code}: alguien tiene ya este número de empleado",
+    "{code}: there is another one with this name": "{code}: ya hay otro con este nombre",
+    "{code}: there is an account with this user name": "{code}: ya hay una cuenta con este usuario",
     "{why}": "{why}",
     "the hub is missing: --hub URL or ATTENDANCE_HUB_URL": "falta el hub: --hub URL o ATTENDANCE_HUB_URL",
     "connection lost ({why}); connecting again": "conexión perdida ({why}); conectando de nuevo",
@@ -187,6 +206,9 @@ ANSWERS: Final[Mapping[str, str]] = {
     "{path} is damaged: remove it and sign in again": "{path} está dañado: quítelo e inicie sesión de nuevo",
     "the session can't be kept in {folder}: {why}": "la sesión no se puede guardar en {folder}: {why}",
     "wrong user name, password or code": "usuario, contraseña o código incorrectos",
+    "that one-time code is wrong, or was used already: wait for the next one": (
+        "ese código de un solo uso no es correcto o ya se usó: espere al siguiente"
+    ),
     "not signed in: use `login`": "no hay sesión: use `login`",
     "the session has ended: use `login`": "la sesión ha acabado: use `login`",
     "the hub doesn't accept this session: use `login`": "el hub no acepta esta sesión: use `login`",
