@@ -105,7 +105,7 @@ SPANISH: Final = Words(
         "not_kept": Why("Este terminal no puede guardar nada.", "Avise a un técnico."),
     },
     pair_trouble_otherwise=Why("No se pudo dar de alta.", "Pruebe otra vez o avise a un técnico."),
-    pair_waiting="Espera a que un administrador lo confirme",
+    pair_waiting="En espera de que un administrador lo confirme",
     pair_compare="Debe ver esta misma huella:",
     pair_no_hub="Sin conexión: se vuelve a intentar",
     pair_ready="Este terminal ya funciona",

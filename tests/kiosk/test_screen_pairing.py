@@ -33,7 +33,7 @@ async def test_the_code_shows_as_it_is_typed_and_what_follows_is_the_fingerprint
         await pilot.press(*"7k3m-qoz")
         assert letters(pilot) == ["7K3M Q0Z_", "____ ____"]
         await pilot.press("backspace", *"Zd 4vxr9h2t", "enter")
-        await until(pilot, "Espera a que un administrador lo confirme")
+        await until(pilot, "En espera de que un administrador lo confirme")
         assert terminal.typed_codes == ["7k3m-qoZd 4vxr9h2t"]
         shown = cells(pilot)
         assert all(group in shown for group in spread(FINGERPRINT))
@@ -51,7 +51,7 @@ async def test_a_scanned_qr_code_and_a_pasted_code_are_taken() -> None:
         await until(pilot, "4VXR 9H2T")
         assert "no acepta" not in cells(pilot), "the old fault goes with the next code"
         await pilot.press("enter")
-        await until(pilot, "Espera a que un administrador lo confirme")
+        await until(pilot, "En espera de que un administrador lo confirme")
     assert terminal.typed_codes == ["attendance-pair:7K3MQ0ZD4VXR9H2T", CODE]
 
 
@@ -83,7 +83,7 @@ async def test_enter_alone_and_keys_while_it_waits_send_nothing() -> None:
     async with kiosk(terminal).run_test(size=SMALLEST) as pilot:
         await pilot.press("enter", "space", "enter", "escape")
         await pilot.press(*CODE, "enter")
-        await until(pilot, "Espera a que un administrador lo confirme")
+        await until(pilot, "En espera de que un administrador lo confirme")
         await pilot.press(*"04A2B7C19D5E80", "enter")
         assert terminal.typed_codes == [CODE]
         assert not terminal.punches
