@@ -41,7 +41,9 @@ _SECOND_FACTOR: Final = {
     Language.EN: "A one-time code is needed.",
     Language.ES: "Hace falta un código de un solo uso.",
 }
-_QUIET_ROUTES: Final = frozenset({"/health", "/ready", "/metrics", "/static/{path}", "/"})
+_UNKNOWN: Final = "unknown"
+_QUIET_ROUTES: Final = frozenset({"/health", "/ready", "/metrics", "/static/{path}", "/", _UNKNOWN})
+"""What may be asked for as often as one likes is no line of the log each time."""
 _log = structlog.get_logger()
 
 
@@ -135,4 +137,4 @@ def _from_http_exception(answer: web.HTTPException) -> web.StreamResponse:
 
 def _route(request: web.Request) -> str:
     resource = request.match_info.route.resource
-    return "unknown" if resource is None else resource.canonical
+    return _UNKNOWN if resource is None else resource.canonical

@@ -20,6 +20,7 @@ from typing import Any, Final, TextIO
 from uuid import UUID
 
 import structlog
+from aiohttp.http_exceptions import HttpProcessingError
 
 from protocol.values import format_time
 
@@ -53,6 +54,7 @@ def configure_logging(level: str, *, stream: TextIO | None = None) -> None:
     )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_LibraryFormatter())
+    handler.addFilter(_is_news)
     logging.root.handlers[:] = [handler]
     logging.root.setLevel(max(number, logging.WARNING))
     logging.captureWarnings(capture=True)
@@ -81,6 +83,12 @@ def to_line(_logger: object, _method: str, event: MutableMapping[str, Any]) -> s
     if (raised := _raised(error)) is not None:
         line["traceback"] = list(_describe(raised))
     return json.dumps(line, separators=(",", ":")).replace("\x7f", "\\u007f")
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not that somebody sent what is no HTTP, which anybody may as often as they like, and aiohttp calls an error."""
+    is_noise = record.exc_info is not None and isinstance(record.exc_info[1], HttpProcessingError)
+    return not (is_noise and record.name == "aiohttp.server")
 
 
 class _LibraryFormatter(logging.Formatter):

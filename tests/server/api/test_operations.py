@@ -3,6 +3,7 @@
 import asyncpg
 import jwt
 import pytest
+import structlog
 
 from server import keys
 from server.secrets.local import open_key_file
@@ -147,3 +148,10 @@ async def test_nothing_else_is_served(client: Client, path: str) -> None:
     answer = await client.get(f"/static/{path}")
     assert answer.status in {400, 404}
     assert "Settings" not in await answer.text()
+
+
+async def test_what_leads_nowhere_is_no_line_of_the_log(client: Client) -> None:
+    with structlog.testing.capture_logs() as logged:
+        assert (await client.get("/nothing")).status == 404
+        assert (await login(client)).status == 200
+    assert [line["route"] for line in logged if line["event"] == "request"] == ["/api/login"]

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 import structlog
+from aiohttp.http_exceptions import BadStatusLine
 
 from protocol.errors import ErrorCode
 from protocol.values import Outcome
@@ -99,6 +100,14 @@ def test_a_librarys_values_stay_out(stream: io.StringIO) -> None:
     [line] = lines(stream)
     assert line["event"] == "Error handling request from %s"
     assert line["logger"] == "aiohttp.server"
+
+
+def test_what_is_no_http_is_no_line_of_the_log(stream: io.StringIO) -> None:
+    logger = logging.getLogger("aiohttp.server")
+    logger.error("Error handling request from %s", "10.0.0.1", exc_info=BadStatusLine("x"))
+    logger.error("Error handling request from %s", "10.0.0.1", exc_info=KeyError("x"))
+    [line] = lines(stream)
+    assert line["traceback"] == ["builtins.KeyError"]
 
 
 async def test_what_no_task_catches_is_logged(stream: io.StringIO) -> None:
