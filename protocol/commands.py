@@ -28,6 +28,7 @@ from protocol.values import (
     Time,
     Version,
     check_digest,
+    check_kept_time,
     check_time,
 )
 
@@ -112,7 +113,7 @@ class DeviceReport(Command, tag="device.report", kw_only=True, frozen=True):
     oldest_unsent_at: Time | None = None
 
     def __post_init__(self) -> None:
-        check_time("oldest_unsent_at", self.oldest_unsent_at)
+        check_kept_time("oldest_unsent_at", self.oldest_unsent_at)
 
 
 class Position(Struct, kw_only=True, frozen=True):

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from msgspec import Meta, Struct
 
 from protocol.base import PageCommand, Reply, WriteCommand
-from protocol.values import Binary, DeviceStatus, Id, Name, SearchText, Time, check_digest, check_time
+from protocol.values import Binary, DeviceStatus, Id, Name, SearchText, Time, check_digest, check_kept_time
 
 Fingerprint = Annotated[str, Meta(max_length=43)]
 """base64url SHA-256 of a terminal's raw public key."""
@@ -49,7 +49,7 @@ class DeviceRetire(WriteCommand, tag="device.retire", kw_only=True, frozen=True)
     lost_at: Time | None = None
 
     def __post_init__(self) -> None:
-        check_time("lost_at", self.lost_at)
+        check_kept_time("lost_at", self.lost_at)
 
 
 class DeviceRevoke(WriteCommand, tag="device.revoke", kw_only=True, frozen=True):

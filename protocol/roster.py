@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta, Struct
 
 from protocol.base import Command, PageCommand, Reply, WriteCommand
-from protocol.values import Badge, BadgeEnd, EmployeeNumber, Id, Name, Pin, Time, check_time
+from protocol.values import Badge, BadgeEnd, EmployeeNumber, Id, Name, Pin, Time, check_kept_time
 
 CsvText = Annotated[str, Meta(max_length=40_000)]
 ImportField = Literal["employee_number", "display_name", "site", "department", "badge", "ignore"]
@@ -73,7 +73,7 @@ class BadgeAssign(WriteCommand, tag="badge.assign", kw_only=True, frozen=True):
     reassign: bool = False
 
     def __post_init__(self) -> None:
-        check_time("valid_until", self.valid_until)
+        check_kept_time("valid_until", self.valid_until)
 
 
 class BadgeRevoke(WriteCommand, tag="badge.revoke", kw_only=True, frozen=True):

@@ -161,6 +161,19 @@ def check_time(field: str, text: str | None) -> None:
             raise Invalid(field, str(fault)) from None
 
 
+_ALWAYS: Final = frozenset({datetime.min, datetime.max})
+
+
+def check_kept_time(field: str, text: str | None) -> None:
+    """`check_time` for what is stored: the calendar's first and last moments are no dates there.
+
+    A database's driver takes them for minus and plus infinity, and gives back what compares with no time at all.
+    """
+    check_time(field, text)
+    if text is not None and parse_time(text).replace(tzinfo=None) in _ALWAYS:
+        raise Invalid(field, "is the calendar's first or last moment")
+
+
 def check_digest(field: str, text: str | None) -> None:
     """Raises Invalid where a field isn't 32 bytes of base64url."""
     if text is not None:
