@@ -66,6 +66,8 @@ def changed(type_: str, changes: dict[str, Any]) -> str:
         ("device.confirm", {"fingerprint": "f" * 44}, "fingerprint"),
         ("device.move", {"device_id": None}, "device_id"),
         ("device.retire", {"lost_at": "2026-02-30T00:00:00.000000Z"}, "lost_at"),
+        ("account.create", {"username": "admin\u200b"}, "username"),
+        ("account.create", {"username": "admin\u202e"}, "username"),
         ("device.retire", {"lost_at": "yesterday"}, "lost_at"),
         ("device.retire", {"lost_at": "0001-01-01T00:00:00.000000Z"}, "lost_at"),
         ("device.report", {"oldest_unsent_at": "0001-01-01T00:00:00.000000Z"}, "oldest_unsent_at"),
