@@ -79,7 +79,9 @@ async def rotate_key(connection: Connection, command: DeviceRotateKey) -> Device
     kiosk = connection.caller
     if not isinstance(kiosk, Kiosk):
         raise Refused(ErrorCode.FORBIDDEN, "not a kiosk")
-    answer = await connection.context.fleet.rotate_key(actor_of(connection, command), kiosk.device_id, command)
+    answer = await connection.context.fleet.rotate_key(
+        actor_of(connection, command), kiosk.device_id, command, signed_in_by=kiosk.public_key
+    )
     kiosk.take_key(from_binary(command.public_key))
     return answer
 

@@ -161,11 +161,14 @@ class Fleet:
 
         return await self._acts.do(actor, command, DeviceRevoked, perform)
 
-    async def rotate_key(self, actor: Actor, device_id: UUID, command: DeviceRotateKey) -> DeviceKeyRotated:
-        """A terminal's own new key; the present one goes on verifying what it signed.
+    async def rotate_key(
+        self, actor: Actor, device_id: UUID, command: DeviceRotateKey, *, signed_in_by: bytes
+    ) -> DeviceKeyRotated:
+        """A terminal's own new key; the present one goes on verifying what it signed, and alone changes itself.
 
         The key that is the present one already is answered as if it were new: the first answer may be lost. Raises
-        Refused: invalid (public_key, proof), conflict (public_key: some terminal has or had it; status: not active).
+        Refused: invalid (public_key, proof), conflict (public_key: some terminal has or had it; status: not active),
+        unauthenticated (`signed_in_by`, the connection's key, is a former one).
         """
         public_key, proof = from_binary(command.public_key), _bytes("proof", command.proof)
         if not is_signing_key(public_key):
@@ -180,6 +183,9 @@ class Fleet:
                 raise _conflict("status")
             if device.public_key == public_key:
                 return answer
+            if device.public_key != signed_in_by:
+                # A copy of the terminal is still connected by the key that was just changed because of it.
+                raise Refused(ErrorCode.UNAUTHENTICATED, "signed in by a former key")
             if await invitations.key_is_known(act.connection, public_key):
                 raise _conflict("public_key")
             await fleet.replace_key(act.connection, device_id, former=device.public_key, present=public_key)

@@ -8,11 +8,11 @@ from uuid import UUID, uuid4
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from protocol.devices import DeviceConfirm, DeviceInvite, DeviceMove, DeviceRetire, DeviceRevoke
+from protocol.devices import DeviceConfirm, DeviceInvite, DeviceMove, DeviceRetire, DeviceRevoke, DeviceRotateKey
 from protocol.errors import ErrorCode
 from protocol.pairing import read_code
-from protocol.signing import raw_fingerprint
-from protocol.values import Role
+from protocol.signing import new_key_bytes, raw_fingerprint
+from protocol.values import Role, to_binary
 from server.errors import Refused
 from server.rules.permissions import EVERYTHING, Scope
 from server.services.acts import Actor, Acts
@@ -189,6 +189,25 @@ async def test_an_act_is_done_once_whatever_becomes_of_its_answer(desk: Desk) ->
     await asyncio.gather(*(fleet.confirm(admin, confirm) for _ in range(3)))
     assert await desk.owner.fetchval("SELECT count(*) FROM audit WHERE action = 'device.confirm'") == 1
     assert await desk.owner.fetchval("SELECT status FROM devices WHERE device_id = $1", device.device_id) == "active"
+
+
+async def test_a_copy_that_is_connected_by_a_former_key_gives_the_terminal_no_other(desk: Desk) -> None:
+    device, fleet, new = desk.device, a_fleet(desk), [Ed25519PrivateKey.generate() for _ in range(2)]
+    itself = Actor(name=f"device:{device.device_id}", scope=Scope.of((), ()))
+    former = device.key.public_key().public_bytes_raw()
+
+    async def rotate(key: Ed25519PrivateKey) -> str:
+        public = to_binary(key.public_key().public_bytes_raw())
+        proof = to_binary(key.sign(new_key_bytes(device.device_id, public)))
+        command = DeviceRotateKey(id=1, request_key=uuid4(), public_key=public, proof=proof)
+        answer = await fleet.rotate_key(itself, device.device_id, command, signed_in_by=former)
+        return answer.fingerprint
+
+    first = await rotate(new[0])
+    assert (await refused(rotate(new[1])))[0] is ErrorCode.UNAUTHENTICATED
+    assert await rotate(new[0]) == first
+    key = await desk.owner.fetchval("SELECT public_key FROM devices WHERE device_id = $1", device.device_id)
+    assert raw_fingerprint(key) == first
 
 
 async def test_a_flood_of_codes_leaves_the_pool_to_others(desk: Desk) -> None:
