@@ -26,6 +26,11 @@ export class Language {
     this.lists = new Intl.ListFormat(this.locale, { type: "conjunction" });
   }
 
+  /** Whether there are words for something that the hub names: another hub's may be newer than this page. */
+  has(key) {
+    return Object.hasOwn(words[this.name], key);
+  }
+
   /** The words of `key`, filled. Numbers among the values are written in the language's way. */
   say(key, values = {}) {
     return this.parts(key, values).map((part) => part.text).join("");

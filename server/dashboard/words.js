@@ -1,12 +1,14 @@
 /**
  * Every word of the page, in both languages. `{name}` is filled in; a key that counts is an object by plural form.
  */
+import { auditEn, auditEs } from "./office/words_audit.js";
 import { wordsEn } from "./office/words_en.js";
 import { wordsEs } from "./office/words_es.js";
 
 export const words = {
   es: {
     ...wordsEs,
+    ...auditEs,
     product: "Asistencia",
     tagline: "Quién está, en este momento.",
     username: "Usuario",
@@ -158,6 +160,7 @@ export const words = {
   },
   en: {
     ...wordsEn,
+    ...auditEn,
     product: "Attendance",
     tagline: "Who is here, right now.",
     username: "Username",

@@ -322,6 +322,8 @@ async def test_the_audit_says_who_did_what_and_is_narrowed_by_action_actor_and_t
     await expect(page.locator("#office tbody tr")).to_have_count(1)
     line = page.locator("#office tbody tr")
     await expect(line).to_contain_text("admin")
+    await expect(line).to_contain_text("Terminal confirmed")
+    await expect(line.locator(".changes li").first).to_have_text("state to be confirmed → in use")
     await line.get_by_role("link", name="admin").click()
     await expect(page.locator(".chosen-filter")).to_have_text("Who: admin ✕")
     await page.get_by_label("Until").fill("2020-01-01T00:00")

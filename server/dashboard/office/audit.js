@@ -4,7 +4,7 @@ import { wireTime } from "../clock.js";
 import { Listing } from "./listing.js";
 import { fromField, toField } from "./moments.js";
 import { ListFrame, Table, button, partHead, searchBox } from "./pieces.js";
-import { changesOf, idOfActor, shortSubject } from "./audit_entry.js";
+import { changesOf, idOfActor, instantIn, shortSubject, subjectOf } from "./audit_entry.js";
 import { personPicker } from "./person_picker.js";
 
 const zone = new Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -41,9 +41,9 @@ export class AuditPart {
       columns: [
         { label: say("audit_at"), cell: (entry) => this.#when(entry), class: "when" },
         { label: say("audit_actor"), cell: (entry) => this.#actor(entry) },
-        { label: say("audit_action"), cell: (entry) => element("code", { class: "action", text: entry.action }) },
+        { label: say("audit_action"), cell: (entry) => this.#act(entry) },
         { label: say("audit_subject"), cell: (entry) => this.#subject(entry) },
-        { label: say("audit_change"), cell: (entry) => changes(entry, language, this.#placeName), class: "change" },
+        { label: say("audit_change"), cell: (entry) => changes(entry, language, this.#told), class: "change" },
         { label: say("session_from"), cell: (entry) => entry.address ?? "—", class: "code" },
       ],
     });
@@ -75,11 +75,24 @@ export class AuditPart {
     this.#frame.show(this.#listing, undefined, this.#office.placesRevision);
   }
 
-  /** A place is told by its name where it is known. */
-  #placeName = (id) => {
-    const { sites, departments } = this.#office.places;
-    return (sites.get(id) ?? departments.get(id))?.name ?? id;
+  /** A value as a reader says it: a place by its name where it is known, a moment by this reader's clock. */
+  #told = (name, value) => {
+    const { language, now, places } = this.#office;
+    const at = instantIn(value);
+    if (at !== null) return language.moment(at, zone, now());
+    if (/name$/.test(name)) return value;
+    const key = [`is_${name}_${value}`, name === "role" ? `role_${value}` : `is_${value}`].find((one) => language.has(one));
+    if (key) return language.say(key);
+    return value.split(", ").map((id) => (places.sites.get(id) ?? places.departments.get(id))?.name ?? id).join(", ");
   };
+
+  /** In words, above the code by which acts are searched. */
+  #act({ action }) {
+    const { language } = this.#office;
+    const key = `act_${action.replace(".", "_")}`;
+    const code = element("code", { class: "action", text: action });
+    return language.has(key) ? element("span", {}, element("span", { class: "act", text: language.say(key) }), code) : code;
+  }
 
   #filter(change) {
     this.#office.go({ filters: { ...this.#office.look.filters, ...change } });
@@ -114,19 +127,25 @@ export class AuditPart {
 
   #actor({ actor, actor_name: name }) {
     const id = idOfActor(actor);
-    const text = name ?? (actor === "operator" ? this.#office.language.say("actor_operator") : actor.slice(0, 16));
+    const { language } = this.#office;
+    const device = actor.startsWith("device:") ? language.say("audit_device", { id: actor.slice(-6) }) : actor.slice(0, 16);
+    const text = name ?? (actor === "operator" ? language.say("actor_operator") : device);
     if (!id) return text;
     this.#names.set(id, text);
     return this.#narrowing({ actor: id }, text);
   }
 
-  #subject({ subject, employee_id: employeeId, before, after }) {
+  #subject(entry) {
+    const { subject, employee_id: employeeId, before, after } = entry;
+    const { language } = this.#office;
     const name = [after, before].map((one) => one?.display_name ?? one?.name ?? one?.username).find((one) => typeof one === "string");
     if (employeeId) {
       if (typeof name === "string") this.#names.set(employeeId, name);
-      return this.#narrowing({ person: employeeId }, this.#names.get(employeeId) ?? this.#office.language.say("audit_a_person", { id: employeeId.slice(-6) }));
+      return this.#narrowing({ person: employeeId }, this.#names.get(employeeId) ?? language.say("audit_a_person", { id: employeeId.slice(-6) }));
     }
-    return name ?? (subject ? element("span", { title: subject, text: shortSubject(subject) }) : "—");
+    const about = subjectOf(entry);
+    const text = about && language.has(`audit_${about.kind}`) ? language.say(`audit_${about.kind}`, { id: about.id }) : null;
+    return name ?? (subject ? element("span", { title: subject, text: text ?? shortSubject(subject) }) : "—");
   }
 
   #narrowing(change, text) {
@@ -138,13 +157,14 @@ function command({ actor, person, action, from, until }) {
   return { type: "audit.list", actor_id: actor ?? null, employee_id: person ?? null, action: action ?? null, from: from ?? null, until: until ?? null };
 }
 
-function changes(entry, language, nameOf) {
+function changes(entry, language, tell) {
   const list = changesOf(entry);
   if (list.length === 0) return "";
   const lines = list.map(({ name, before: was, after: is }) => {
-    const [before, after] = [was, is].map((value) => (value === null ? null : nameOf(value)));
+    const [before, after] = [was, is].map((value) => (value === null ? null : tell(name, value)));
     const told = before === null ? language.say("change_set", { after }) : after === null ? language.say("change_gone", { before }) : language.say("change_from_to", { before, after });
-    return element("li", {}, element("b", { text: name }), ` ${told}`);
+    const field = language.has(`of_${name}`) ? language.say(`of_${name}`) : name;
+    return element("li", {}, element("b", { title: name, text: field }), ` ${told}`);
   });
   return element("ul", { class: "changes" }, ...lines);
 }

@@ -1,5 +1,5 @@
 import { CommandFailed, Link } from "/static/link.js";
-import { changesOf, idOfActor, shortSubject } from "/static/office/audit_entry.js";
+import { changesOf, idOfActor, instantIn, shortSubject, subjectOf } from "/static/office/audit_entry.js";
 import { clientName } from "/static/office/client_name.js";
 import { decoded, delimiterOf, partsOf, proposedMapping, rowsOf, toldMapping, topOf } from "/static/office/csv.js";
 import { faultOf } from "/static/office/faults.js";
@@ -211,15 +211,20 @@ export function testAMomentOfAFieldIsTheSitesWallClock() {
 }
 
 export function testAnAuditsEntryTellsWhatChangedAndNothingElse() {
-  const entry = { before: { name: "Norte", zone: "UTC", old: 1 }, after: { name: "Sur", zone: "UTC", site_ids: ["a"] } };
+  const entry = { before: { name: "Norte", zone: "UTC", old: 1 }, after: { name: "Sur", zone: "UTC", site_ids: ["a", "b"], reset: [] } };
   equal(changesOf(entry), [
     { name: "name", before: "Norte", after: "Sur" },
     { name: "old", before: "1", after: null },
-    { name: "site_ids", before: null, after: '["a"]' },
+    { name: "site_ids", before: null, after: "a, b" },
   ]);
   equal(changesOf({ before: null, after: null }), []);
   equal(["account:a1", "device:d1", "operator"].map(idOfActor), ["a1", "d1", null]);
   equal(shortSubject("session:2314adb2-2828-47fb-b798-5e2eca265b81"), "session …265b81");
+  const bare = "2314adb2-2828-47fb-b798-5e2eca265b81";
+  equal(subjectOf({ subject: `session:${bare}`, action: "session.began" }), { kind: "session", id: "265b81" });
+  equal(subjectOf({ subject: bare, action: "device.confirm" }), { kind: "device", id: "265b81" });
+  equal([null, "a <b>"].map((subject) => subjectOf({ subject, action: "device.confirm" })), [null, null]);
+  equal(["2026-11-24T08:00:00.000000Z", "2026-11-24", "soon"].map(instantIn), [Date.UTC(2026, 10, 24, 8), null, null]);
 }
 
 export function testAClientIsSaidAsAPersonWouldSayIt() {
