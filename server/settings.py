@@ -164,12 +164,14 @@ class Settings:
     login_attempts_of_address: Annotated[int, Means("logins with all names from one address", 1, 100_000)] = 60
     login_window_seconds: Annotated[int, Means("length of that window", 1, 86_400)] = 60
     login_right_seconds: Annotated[int, Means("of it, that a login counts whose password was right", 1, 86_400)] = 5
+    code_attempts_of_account: Annotated[int, Means("wrong one-time codes behind a right password", 1, 10_000)] = 20
+    code_window_seconds: Annotated[int, Means("length of their window", 1, 604_800)] = 86_400
     assertion_leeway_seconds: Annotated[int, Means("between a kiosk's assertion and the hub's clock", 0, 30)] = 5
     pairing_code_minutes: Annotated[int, Means("a pairing code is good, unless it is used before", 1, 60)] = 10
     pairing_attempts_of_address: Annotated[
         int, Means("pairing codes judged from one address in a window", 1, 1_000)
     ] = 60
-    pairing_attempts_in_all: Annotated[int, Means("pairing codes judged from all addresses", 1, 100_000)] = 600
+    pairing_attempts_in_all: Annotated[int, Means("pairing codes judged from all addresses", 1, 100_000)] = 6_000
     pairing_window_minutes: Annotated[int, Means("length of that window", 1, 1_440)] = 10
 
     # HTTP: what one address may ask of one hub, and how long it may take for it

@@ -41,6 +41,7 @@ REFERENCE_POLICY: Final = "; ".join(
 """Of the pages that show the reference: viewers style inline and search in a worker; no inline script runs there."""
 _REFERENCE_PATHS: Final = frozenset({"/docs", "/redoc"})
 _HEADERS: Final = {
+    "Server": "attendance",  # and nothing about versions, which tell what to try
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",

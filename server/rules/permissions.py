@@ -118,6 +118,10 @@ class Scope:
     def allows_site(self, site_id: UUID) -> bool:
         return self.site_ids is None or site_id in self.site_ids
 
+    def allows_all_of(self, site_id: UUID) -> bool:
+        """Whether what belongs to a site as a whole is in reach: its terminals, its name. A department isn't enough."""
+        return self.department_ids is None and self.allows_site(site_id)
+
     def allows_department(self, department_id: UUID) -> bool:
         """Whether people of this department may be seen, at a site that is allowed."""
         return self.department_ids is None or department_id in self.department_ids

@@ -138,7 +138,13 @@ class Accounts:
         if account.totp_secret is None and self._second_factor.is_required_of(account.role):
             _log.warning("an account without its second factor can't sign in", subject_id=account.account_id)
             raise self._refused_login("no second factor")
-        family_id = uuid4()
+        family_id, code_attempt_id = uuid4(), None
+        if account.totp_secret is not None and totp is not None:
+            try:
+                code_attempt_id = await self._attempts.begin_code(account.account_id)
+            except Refused:
+                self._metrics.login(LoginResult.THROTTLED)
+                raise
         async with self._database.transaction() as connection:
             if account.totp_secret is not None and not await self._second_factor.spend(
                 connection, account.account_id, account.totp_secret, totp
@@ -158,6 +164,8 @@ class Accounts:
             if expires_at is None:
                 raise self._refused_login("disabled, or with another password or second factor meanwhile")
             await self._attempts.was_right(connection, attempt_id)
+            if code_attempt_id is not None:
+                await self._attempts.was_right(connection, code_attempt_id)
             await _note(connection, account.account_id, "session.began", family_id, came)
         self._metrics.login(LoginResult.ACCEPTED)
         _log.info("signed in", subject_id=account.account_id, session_id=family_id, role=account.role)

@@ -126,7 +126,7 @@ class Badges:
         """
         async with self._database.transaction() as connection:
             device = await fleet.lock_device(connection, device_id)
-            if device is None or not actor.scope.allows_site(device.site_id):
+            if device is None or not actor.scope.allows_all_of(device.site_id):
                 raise Refused(ErrorCode.NOT_FOUND, "device")
             kept = await roster.last_unknown_badge(connection, device_id)
             await Act(connection, actor).note(

@@ -71,10 +71,12 @@ class Fleet:
     ) -> FleetPage:
         """Terminals of the scope's sites. Raises Refused(not_found) for a site that isn't among them."""
         site_ids = None if scope.site_ids is None else list(scope.site_ids)
+        if scope.department_ids is not None:
+            site_ids = []
         words = fold(query or "").split()
         async with self._database.connection() as connection:
             if site_id is not None:
-                if not scope.allows_site(site_id) or not await fleet.site_exists(connection, site_id):
+                if not scope.allows_all_of(site_id) or not await fleet.site_exists(connection, site_id):
                     raise Refused(ErrorCode.NOT_FOUND, "site")
                 site_ids = [site_id]
             names = await fleet.device_names(connection, site_ids=site_ids, status=status)
@@ -120,7 +122,7 @@ class Fleet:
 
         async def perform(act: Act) -> DeviceMoved:
             device = await _locked(act, command.device_id)
-            if not act.actor.scope.allows_site(command.site_id) or not await fleet.site_exists(
+            if not act.actor.scope.allows_all_of(command.site_id) or not await fleet.site_exists(
                 act.connection, command.site_id
             ):
                 raise Refused(ErrorCode.NOT_FOUND, "site")
@@ -203,7 +205,7 @@ class Fleet:
 async def _locked(act: Act, device_id: UUID) -> LockedDevice:
     """A terminal within the actor's scope. Raises Refused(not_found)."""
     device = await fleet.lock_device(act.connection, device_id)
-    if device is None or not act.actor.scope.allows_site(device.site_id):
+    if device is None or not act.actor.scope.allows_all_of(device.site_id):
         raise Refused(ErrorCode.NOT_FOUND, "device")
     return device
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import math
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Self
@@ -31,13 +32,19 @@ _COUNTED_AT_ONCE: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class LoginLimits:
-    """Attempts judged within a window; a right one counts for `right_seconds` of it."""
+    """Attempts judged within a window; a right one counts for `right_seconds` of it.
+
+    One-time codes behind a right password have a count and a longer window of their own: at five a minute six digits
+    are guessed within weeks.
+    """
 
     of_name_from_address: int
     of_name: int
     of_address: int
     window_seconds: int
     right_seconds: int
+    codes_of_account: int
+    code_window_seconds: int
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -47,6 +54,8 @@ class LoginLimits:
             of_address=settings.login_attempts_of_address,
             window_seconds=settings.login_window_seconds,
             right_seconds=settings.login_right_seconds,
+            codes_of_account=settings.code_attempts_of_account,
+            code_window_seconds=settings.code_window_seconds,
         )
 
     @property
@@ -56,7 +65,7 @@ class LoginLimits:
 
 
 class LoginAttempts:
-    """Both methods may raise StorageError."""
+    """Every method may raise StorageError."""
 
     def __init__(self, database: Database, secrets: SecretsProvider, limits: LoginLimits, guard: Guard | None) -> None:
         self._database = database
@@ -72,11 +81,17 @@ class LoginAttempts:
         bounds = [Bound(limit.key_hash, limit.most * self._limits.most_per_limit) for limit in limits]
         if self._guard is not None and not await self._guard.admits(bounds):
             raise _refused(timedelta(seconds=self._limits.window_seconds))
+        return await self._count(limits, self._limits.window_seconds)
+
+    async def begin_code(self, account_id: UUID) -> UUID:
+        """Count a one-time code for an account whose password was right. Raises Refused(rate_limited)."""
+        limit = Limit(self._hash(f"code|{account_id}"), self._limits.codes_of_account)
+        return await self._count([limit], self._limits.code_window_seconds)
+
+    async def _count(self, limits: Sequence[Limit], window_seconds: int) -> UUID:
         attempt_id = uuid4()
         async with self._turn, self._database.transaction() as connection:
-            wait = await attempts.count_attempt(
-                connection, attempt_id, limits, window_seconds=self._limits.window_seconds
-            )
+            wait = await attempts.count_attempt(connection, attempt_id, limits, window_seconds=window_seconds)
         if wait is not None:
             raise _refused(wait)
         return attempt_id

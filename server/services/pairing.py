@@ -97,7 +97,7 @@ class Pairing:
         account_id = act.actor.account_id
         if account_id is None:
             raise Refused(ErrorCode.FORBIDDEN, "only people invite terminals")
-        if not act.actor.scope.allows_site(command.site_id) or not await fleet.site_exists(
+        if not act.actor.scope.allows_all_of(command.site_id) or not await fleet.site_exists(
             act.connection, command.site_id
         ):
             raise Refused(ErrorCode.NOT_FOUND, "site")

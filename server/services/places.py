@@ -56,7 +56,7 @@ class Places:
 
         async def perform(roster_act: RosterAct) -> SiteUpdated:
             site = await roster.lock_site(roster_act.connection, command.site_id)
-            if site is None or not actor.scope.allows_site(site.site_id):
+            if site is None or not actor.scope.allows_all_of(site.site_id):
                 raise Refused(ErrorCode.NOT_FOUND, "site")
             changed = replace(site, name=command.name or site.name, time_zone=command.time_zone or site.time_zone)
             if changed != site:
@@ -72,7 +72,7 @@ class Places:
 
         async def perform(roster_act: RosterAct) -> DepartmentCreated:
             known = await fleet.site_exists(roster_act.connection, command.site_id)
-            if not known or not actor.scope.allows_site(command.site_id):
+            if not known or not actor.scope.allows_all_of(command.site_id):
                 raise Refused(ErrorCode.NOT_FOUND, "site")
             department = Department(uuid4(), command.site_id, command.name)
             await enrolment.add_departments(roster_act.connection, [department])

@@ -12,10 +12,9 @@ from protocol.codec import COMMANDS
 from protocol.values import Role
 from tests.contract.connection import Connection, connect_device, connect_person
 from tests.contract.primitives import Message
-from tests.faults.own_place import OwnPlace
 from tests.permissions.commands import NAMED, QUESTIONS, Cell
+from tests.permissions.conftest import Stage
 from tests.permissions.world import Side, World, known_refusal
-from tests.running_hub import ServingHub
 
 MATRIX: Final = Path(__file__).with_name("matrix.txt")
 ROLES: Final = (Role.KIOSK, Role.EMPLOYEE, Role.SUPERVISOR, Role.ADMIN, Role.INSPECTOR)
@@ -49,38 +48,6 @@ def test_the_file_has_every_command_once_and_every_one_is_asked() -> None:
     assert len(commands) == len(set(commands))
     assert set(commands) == set(COMMANDS) - {"auth"}
     assert set(QUESTIONS) == set(commands)
-
-
-@pytest.fixture(scope="module")
-def runner() -> Iterator[asyncio.Runner]:
-    with asyncio.Runner() as made:
-        yield made
-
-
-class Stage(NamedTuple):
-    world: World
-    hub: ServingHub
-
-
-@pytest.fixture(scope="module")
-def stage(runner: asyncio.Runner) -> Iterator[Stage]:
-    place = runner.run(OwnPlace.open(people=80, devices=2, sites=2))
-    try:
-        # Each role proves its password more often here than anybody does in a minute.
-        hub = runner.run(
-            place.start_hub(
-                totp_required_roles="",
-                commands_per_second=1_000,
-                login_attempts=1_000,
-                login_attempts_of_name=1_000,
-                login_attempts_of_address=1_000,
-            )
-        )
-        world = runner.run(World.open(place))
-        yield Stage(world, hub)
-        runner.run(world.owner.close())
-    finally:
-        runner.run(place.close())
 
 
 async def judged(stage: Stage, expected: Expected) -> str | None:

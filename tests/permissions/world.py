@@ -122,7 +122,9 @@ class World:
         )
 
     async def token(self, role: Role) -> str:
-        account_id, session_id = self.own[role]
+        return await self.token_of(*self.own[role])
+
+    async def token_of(self, account_id: UUID, session_id: UUID) -> str:
         now = datetime.now(UTC)
         return await AccessTokens(self.secrets, issuer="attendance-hub").issue(
             account_id=account_id, session_id=session_id, now=now, expires_at=now + HOUR

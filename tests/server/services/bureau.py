@@ -31,7 +31,15 @@ from storage.repositories.accounts import Account, add_account
 from tests.builders import Company, a_company, enrol
 
 PASSWORD = "tres tristes tigres"
-LIMITS = LoginLimits(of_name_from_address=100, of_name=100, of_address=100, window_seconds=60, right_seconds=1)
+LIMITS = LoginLimits(
+    of_name_from_address=100,
+    of_name=100,
+    of_address=100,
+    window_seconds=60,
+    right_seconds=1,
+    codes_of_account=100,
+    code_window_seconds=60,
+)
 
 
 @dataclass

@@ -33,7 +33,15 @@ pytestmark = pytest.mark.integration
 SITE = uuid4()
 PASSWORD = "correct horse"
 TOTP_SECRET = b"12345678901234567890"
-LIMITS = LoginLimits(of_name_from_address=100, of_name=100, of_address=100, window_seconds=60, right_seconds=10)
+LIMITS = LoginLimits(
+    of_name_from_address=100,
+    of_name=100,
+    of_address=100,
+    window_seconds=60,
+    right_seconds=10,
+    codes_of_account=6,
+    code_window_seconds=86_400,
+)
 
 
 @dataclass
@@ -299,6 +307,23 @@ async def test_a_one_time_code_is_asked_for_and_good_once(office: Office) -> Non
     with pytest.raises(SecondFactorNeeded):
         await office.accounts.login("ana", PASSWORD, code)
     assert await office.owner.fetchval("SELECT count(*) FROM refresh_families") == 1
+
+
+async def test_wrong_codes_behind_a_right_password_are_counted_by_the_day(office: Office) -> None:
+    """Whoever got hold of a password guesses at its codes no faster from many addresses, nor after a minute."""
+    account_id = uuid4()
+    encrypted = office.secrets.encrypt(TOTP_SECRET, totp_binding(account_id))
+    await office.add("ana", account_id=account_id, totp_secret=encrypted)
+    for _ in range(LIMITS.codes_of_account):
+        with pytest.raises(SecondFactorNeeded):
+            await office.accounts.login("ana", PASSWORD, "000000")
+    code = code_at(TOTP_SECRET, int(datetime.now(UTC).timestamp()) // STEP_SECONDS)
+    await office.owner.execute("UPDATE attempts SET counts_until = counts_until - interval '2 minutes'")
+    with pytest.raises(Refused) as throttled:
+        await office.accounts.login("ana", PASSWORD, code)
+    assert throttled.value.code is ErrorCode.RATE_LIMITED
+    with pytest.raises(SecondFactorNeeded):  # that one is wanted is told as ever: it guesses at nothing
+        await office.accounts.login("ana", PASSWORD, None)
 
 
 async def test_a_hub_may_neither_rename_accounts_nor_prolong_sessions(

@@ -22,7 +22,15 @@ from storage.repositories.attempts import forget_attempts
 
 pytestmark = pytest.mark.integration
 
-LIMITS = LoginLimits(of_name_from_address=5, of_name=20, of_address=60, window_seconds=60, right_seconds=10)
+LIMITS = LoginLimits(
+    of_name_from_address=5,
+    of_name=20,
+    of_address=60,
+    window_seconds=60,
+    right_seconds=10,
+    codes_of_account=20,
+    code_window_seconds=86_400,
+)
 HERE = "192.0.2.1"
 
 
