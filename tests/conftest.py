@@ -1,6 +1,7 @@
 """Fixtures for all: a real PostgreSQL with a fresh database, a running demo, a second hub beside it."""
 
 from collections.abc import Callable, Iterator
+from types import ModuleType
 
 import pytest
 
@@ -23,6 +24,7 @@ class Demos:
     def __init__(self) -> None:
         self._demo: RunningDemo | None = None
         self._second_hub: ServingHub | None = None
+        self._changing: Demos | None = None
 
     def shared(self) -> RunningDemo:
         if self._demo is None or self._demo.untouched < FRESH_PEOPLE:
@@ -39,6 +41,16 @@ class Demos:
         if self._demo is not None:
             self._demo.close()
         self._demo = self._second_hub = None
+        if self._changing is not None:
+            self._changing.close()
+
+    def of(self, module: ModuleType) -> "Demos":
+        """These, or those beside them for modules that change the company itself."""
+        if not getattr(module, "CHANGES_THE_COMPANY", False):
+            return self
+        if self._changing is None:
+            self._changing = Demos()
+        return self._changing
 
 
 @pytest.fixture(scope="session")
@@ -49,9 +61,13 @@ def demos() -> Iterator[Demos]:
 
 
 @pytest.fixture(scope="module")
-def demo(demos: Demos) -> RunningDemo:
-    """The sample company without traffic, shared by the run. Take employees with `demo.take_employee()`."""
-    return demos.shared()
+def demo(request: pytest.FixtureRequest, demos: Demos) -> RunningDemo:
+    """The sample company without traffic, shared by the run. Take employees with `demo.take_employee()`.
+
+    Modules with `CHANGES_THE_COMPANY` (they make people, places, terminals) have another one, so that the rest finds
+    the company as it was made.
+    """
+    return demos.of(request.module).shared()
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +85,9 @@ def start_demo() -> Iterator[StartDemo]:
 
 
 @pytest.fixture(scope="module")
-def second_hub(demo: RunningDemo, demos: Demos) -> Iterator[ServingHub]:
+def second_hub(request: pytest.FixtureRequest, demo: RunningDemo, demos: Demos) -> Iterator[ServingHub]:
     """A further hub beside `demo`, shared by the run: look, punch, but don't end it (for that: `start_hub`)."""
-    hub = demos.second_hub(demo)
+    hub = demos.of(request.module).second_hub(demo)
     yield hub
     assert hub.alive, hub.tail()
 

@@ -38,7 +38,7 @@ async def watch(connection: Connection, command: PresenceWatch) -> None:
     if command.site_ids is None:
         feeds = [feed for feed in context.boards.feeds.values() if feed.is_read and scope.allows_site(feed.site_id)]
     else:
-        feeds = [site_feed(connection, site_id) for site_id in dict.fromkeys(command.site_ids)]
+        feeds = [await site_feed(connection, site_id) for site_id in dict.fromkeys(command.site_ids)]
     after = {site_id: (position.epoch, position.offset) for site_id, position in (command.after or {}).items()}
     # A hub that the client comes from may have told it more than this one knows yet.
     await context.boards.reach({feed.site_id: after[feed.site_id] for feed in feeds if feed.site_id in after})
@@ -66,7 +66,7 @@ def stop_watching(connection: Connection) -> None:
 async def rollcall(connection: Connection, command: RollcallGet) -> RollcallResult:
     """Who is inside, as of one moment; over the size of a part, in several."""
     context = connection.context
-    feed = site_feed(connection, command.site_id)
+    feed = await site_feed(connection, command.site_id)
     completeness = context.terminals.completeness(feed.site_id)
     everybody = RollcallResult(
         re=command.id,
@@ -85,7 +85,7 @@ async def rollcall(connection: Connection, command: RollcallGet) -> RollcallResu
 async def history(connection: Connection, command: PresenceHistory) -> PresenceHistoryResult:
     """Headcount of a site, from its recorded punches."""
     context = connection.context
-    feed = site_feed(connection, command.site_id)
+    feed = await site_feed(connection, command.site_id)
     since, until = parse_time(command.from_), min(parse_time(command.until), context.clock())
     if since < EARLIEST:
         raise Invalid("from", "lies before any record")
@@ -114,9 +114,10 @@ async def history(connection: Connection, command: PresenceHistory) -> PresenceH
     )
 
 
-def site_feed(connection: Connection, site_id: UUID) -> SiteFeed:
+async def site_feed(connection: Connection, site_id: UUID) -> SiteFeed:
     """The feed of a site that the caller may see; others are not found, as if they didn't exist."""
-    feed = connection.context.boards.feeds.get(site_id)
-    if feed is None or not feed.is_read or not connection.caller.scope.allows_site(site_id):
-        raise Refused(ErrorCode.NOT_FOUND, "site")
-    return feed
+    if connection.caller.scope.allows_site(site_id):
+        feed = await connection.context.boards.begin(site_id)
+        if feed is not None:
+            return feed
+    raise Refused(ErrorCode.NOT_FOUND, "site")

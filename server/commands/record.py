@@ -30,7 +30,7 @@ async def list_punches(connection: Connection, command: PunchList) -> PunchListR
     employee_id = await _asked_employee(connection, command)
     site_ids = None if scope.site_ids is None or _is_own(connection) else list(scope.site_ids)
     if command.site_id is not None:
-        site_ids = [site_feed(connection, command.site_id).site_id]
+        site_ids = [(await site_feed(connection, command.site_id)).site_id]
     within = None
     if scope.department_ids is not None and not _is_own(connection):
         within = [

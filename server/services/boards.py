@@ -145,6 +145,22 @@ class Boards:
         people = (change.employee_id for change in batch.changes)
         return batch.directory_version <= self._directory.version and self._directory.knows(people)
 
+    async def begin(self, site_id: UUID) -> SiteFeed | None:
+        """The feed of a site; None where there is no such site. One that was made a moment ago is read first.
+
+        Raises StorageUnavailable where it can't be read.
+        """
+        feed = self.feeds.get(site_id)
+        if feed is not None and feed.is_read:
+            return feed
+        if site_id not in self._directory.sites:
+            return None
+        feed = self._feed(site_id)
+        self._heal(feed, Healed.HEAD)
+        if feed.healing is not None and not await asyncio.shield(feed.healing):
+            raise StorageUnavailable("the site's board can't be read")
+        return feed
+
     def _heal(self, feed: SiteFeed, kind: Healed) -> None:
         if feed.healing is None:
             feed.healing = asyncio.create_task(self._close_hole(feed, kind), name="heal")

@@ -13,6 +13,7 @@ from tests.contract.test_lists import all_items
 from tests.running_hub import RunningDemo, ServingHub
 
 pytestmark = pytest.mark.e2e
+CHANGES_THE_COMPANY = True
 
 WITHIN_SECONDS = 5.0
 """The contract's own; a hub looks every two seconds."""

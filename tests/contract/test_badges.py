@@ -18,6 +18,7 @@ from tests.contract.test_lists import all_items
 from tests.running_hub import RunningDemo
 
 pytestmark = pytest.mark.e2e
+CHANGES_THE_COMPANY = True
 
 
 @pytest.fixture

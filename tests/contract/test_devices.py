@@ -27,6 +27,7 @@ from tests.contract.tokens import SignIns
 from tests.running_hub import RunningDemo, ServingHub
 
 pytestmark = pytest.mark.e2e
+CHANGES_THE_COMPANY = True
 
 HEARD_SECONDS = 10.0
 """A hub looks for news of its terminals every two seconds; the machine may be busy."""

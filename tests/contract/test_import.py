@@ -12,6 +12,7 @@ from tests.contract.tokens import SignIns
 from tests.running_hub import RunningDemo
 
 pytestmark = pytest.mark.e2e
+CHANGES_THE_COMPANY = True
 
 PART_CHARACTERS = 30_000
 

@@ -24,6 +24,7 @@ from tests.contract.primitives import b64, moment, now, unb64, uuid7
 from tests.running_hub import RunningDemo, ServingHub
 
 pytestmark = pytest.mark.e2e
+CHANGES_THE_COMPANY = True
 
 ATTEMPTS_OF_ADDRESS = 60
 NOT_GOOD = (422, "invalid", "pairing_code")

@@ -18,6 +18,7 @@ from tests.contract.tokens import SignIns
 from tests.running_hub import RunningDemo, ServingHub
 
 pytestmark = pytest.mark.e2e
+CHANGES_THE_COMPANY = True
 
 ELSEWHERE_SECONDS = 10.0
 """Another hub looks once a second; the machine may be busy."""

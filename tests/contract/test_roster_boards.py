@@ -18,6 +18,7 @@ from tests.contract.staff import a_person, write
 from tests.running_hub import RunningDemo, ServingHub
 
 pytestmark = pytest.mark.e2e
+CHANGES_THE_COMPANY = True
 
 LATE_SECONDS = 6.0
 """Two by the contract, less than one between hubs that hear their bell; the machine may be three times slower."""
