@@ -73,11 +73,16 @@ class Notice:
     """Sentences take longer to read than a receipt."""
 
 
-def notice(happening: Happening, words: Words, zone: tzinfo | None, backlog: int) -> Notice:
-    """`zone` None is the device's own; `backlog` is the number of punches that wait here."""
+def notice(happening: Happening, words: Words, zone: tzinfo | None, backlog: int, closed: Why | None = None) -> Notice:
+    """`zone` None is the device's own; `backlog` is the number of punches that wait here.
+
+    `closed` is why nobody can clock here: what is kept all the same will be refused, and is shown so.
+    """
     match happening:
         case Waiting():
             return Notice(tone="accent", sign="…", title=words.wait)
+        case Kept() if closed is not None:
+            return _refusal(closed, words)
         case Kept(made_at=made_at, kind=kind):
             return Notice(
                 tone="late",

@@ -131,7 +131,8 @@ class ClockingScreen(Screen[None]):
     def _paint_happening(self) -> Notice | None:
         if self._happening is None:
             return None
-        told = notice(self._happening, WORDS[self.language], self._zone(), self._terminal.state.backlog)
+        state, words = self._terminal.state, WORDS[self.language]
+        told = notice(self._happening, words, self._zone(), state.backlog, closed_because(state, words))
         self.query_one(Receipt).show(told)
         return told
 

@@ -501,7 +501,7 @@ async def test_a_secret_is_printed_once_and_drawn_only_for_people() -> None:
         ("pin set 1042|--generate", [], {"pin.set": PinIsSet(re=1, pin=None)}),
         ("totp begin", ["secret"], {"totp.begin": TotpBegun(re=1, totp_uri=None)}),
         (
-            "account create eva|--role|admin",
+            "account create eva|--role|admin|--everywhere",
             [],
             {"account.create": AccountCreated(re=1, account_id=MADE, password=None, totp_uri=None)},
         ),
@@ -515,13 +515,18 @@ async def test_a_secret_whose_answer_got_lost_is_said_to_be_lost(
     assert raised.value.exit_code == Exit.SECRET_LOST
 
 
+async def test_an_account_is_given_the_whole_company_only_in_so_many_words() -> None:
+    with pytest.raises(UsageFault, match="--everywhere"):
+        await typed("account create eva|--role|supervisor").run()
+
+
 async def test_a_second_factor_that_no_hub_made_is_missed_only_where_an_answer_may_have_been_lost() -> None:
     told: dict[str, Answer] = {
         "account.create": AccountCreated(re=1, account_id=MADE, password="made by the hub", totp_uri=None)
     }
-    assert "made by the hub" in await typed("account create eva|--role|admin", script=told).run()
+    assert "made by the hub" in await typed("account create eva|--role|admin|--everywhere", script=told).run()
     with pytest.raises(SecretLost, match="second factor"):
-        await typed(f"account create eva|--role|admin|--request-key|{KEY}", script=told).run()
+        await typed(f"account create eva|--role|admin|--everywhere|--request-key|{KEY}", script=told).run()
 
 
 async def test_a_second_factor_that_the_hub_makes_unasked_is_shown() -> None:

@@ -57,6 +57,17 @@ async def test_a_terminal_that_takes_nothing_says_why_and_opens_when_it_may(
         await until(pilot, "Pase su tarjeta")
 
 
+async def test_at_a_retired_terminal_nobody_goes_home_believing_that_they_clocked() -> None:
+    """It keeps what is scanned, as it must: as evidence. It says that it isn't recorded."""
+    terminal = ScriptedTerminal(state=replace(OFFLINE, enrolment=Enrolment.REVOKED))
+    async with kiosk(terminal).run_test() as pilot:
+        await until(pilot, "Este terminal está retirado.")
+        await scan(pilot, "04A2B7C1D9")
+        shown = await until(pilot, "✕ No registrado")
+        assert "Fiche en otro y avise a su encargado." in shown
+        assert "se enviará" not in shown
+
+
 async def test_the_clock_is_the_sites_and_goes_on() -> None:
     terminal = ScriptedTerminal(state=replace(ONLINE, time_zone="America/Argentina/Buenos_Aires"))
     async with kiosk(terminal).run_test() as pilot:

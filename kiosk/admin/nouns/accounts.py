@@ -44,11 +44,11 @@ def add(commands: Commands) -> None:
     listing.add_argument("--query", metavar=say("TEXT"), help=say("in the user name"))
     listing.add_argument("--role", choices=_ROLES, help=say("of this role"))
 
-    about = say("a new account; it sees everything unless told otherwise")
-    create = noun.write("create", about, account_create, prepare=_read_password)
+    create = noun.write("create", say("a new account"), account_create, prepare=_prepare_account)
     create.add_argument("username", metavar=say("USER"), help=say("the name to sign in with"))
     create.add_argument("--role", choices=_ROLES, required=True, help=say("what it may do"))
     _scope(create, say)
+    create.add_argument("--everywhere", action="store_true", help=say("all sites and departments"))
     create.add_argument("--employee", metavar=say("EMPLOYEE"), help=say("whose account it is (number or id)"))
     source = create.add_mutually_exclusive_group()
     source.add_argument("--password-stdin", action="store_true", help=say("the first line of standard input"))
@@ -84,7 +84,10 @@ def _scope(parser: Parser, say: Words) -> None:
     )
 
 
-def _read_password(options: argparse.Namespace, prompts: Prompts) -> None:
+def _prepare_account(options: argparse.Namespace, prompts: Prompts) -> None:
+    if options.role != "employee" and not (options.site or options.department or options.everywhere):
+        # A whole company is nothing that one gives away by leaving something out.
+        raise UsageFault("say what it sees: --site, --department or --everywhere")
     options.password = None
     if options.password_stdin or options.ask_password:
         options.password = prompts.new_secret(
@@ -120,7 +123,7 @@ async def account_create(desk: Desk, options: argparse.Namespace, output: Output
         AccountCreate,
         username=options.username,
         role=options.role,
-        scope=await _wanted_scope(desk, options) or AccountScope(),
+        scope=await _new_scope(desk, options) or AccountScope(),
         password=options.password,
         employee_id=await employee_id(desk, options.employee),
     )

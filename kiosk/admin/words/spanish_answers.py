@@ -178,6 +178,7 @@ ANSWERS: Final[Mapping[str, str]] = {
     "nothing was entered": "no se introdujo nada",
     "the two entries differ": "las dos entradas no coinciden",
     "say what is to change": "diga qué debe cambiar",
+    "say what it sees: --site, --department or --everywhere": "diga qué ve: --site, --department o --everywhere",
     "say which sessions, or --all": "diga qué sesiones, o --all",
     "--everywhere goes without --site and --department": "--everywhere va sin --site ni --department",
     "--map is HEADER=FIELD with one of the fields {fields}": "--map es CABECERA=CAMPO con uno de los campos {fields}",

@@ -147,7 +147,7 @@ HELP: Final[Mapping[str, str]] = {
     "of this role": "de este papel",
     "what it may do": "lo que puede hacer",
     "the name to sign in with": "el nombre con el que se entra",
-    "a new account; it sees everything unless told otherwise": "una cuenta nueva; lo ve todo si no se dice otra cosa",
+    "a new account": "una cuenta nueva",
     "sees this site alone (id or name); may be repeated": "solo ve este centro (id o nombre); puede repetirse",
     "sees this department alone (id or name); may be repeated": (
         "solo ve este departamento (id o nombre); puede repetirse"

@@ -59,7 +59,7 @@ export const auditEs = {
   of_retired: "retirado",
   of_revoked_at: "anulación",
   of_revoked_reason: "motivo",
-  of_role: "papel",
+  of_role: "rol",
   of_session_id: "sesión",
   of_site_id: "centro",
   of_site_ids: "centros",
