@@ -63,7 +63,7 @@ admin: setup ## The administrators' command line: make admin ARGS='hub status'
 
 test: setup ## Every test: real PostgreSQL, Valkey, browser and terminal; no service needed
 	@browser=$$($(BIN)/python -m tests.browser.find) || exit 1; echo "test: all tests, in the browser $$browser"; \
-	export ATTENDANCE_BROWSER="$$browser"; $(call TIMED,$(BIN)/pytest $(ARGS),test)
+	export ATTENDANCE_BROWSER="$$browser"; $(call TIMED,$(BIN)/python -m tests $(ARGS),test)
 
 tests-unit: setup ## Tests without any service
 	@$(call TIMED,$(BIN)/pytest -m "not integration and not e2e" $(ARGS),tests-unit)
