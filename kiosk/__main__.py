@@ -17,7 +17,7 @@ from uuid import UUID
 from kiosk import pair_command
 from kiosk.app import KioskApp
 from kiosk.demo_file import DemoFileError, load_demo_file
-from kiosk.folders import kiosk_folder
+from kiosk.folders import add_place
 from kiosk.identity import IdentityError, keep_identity, load_identity
 from kiosk.link.client import websocket_url
 from kiosk.linked_terminal import LinkedTerminal
@@ -117,14 +117,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="A new terminal asks for the pairing code that an administrator gives; `attendance-kiosk pair` takes it "
         "from standard input instead.",
     )
-    parser.add_argument("--hub", required=True, metavar="URL", help="the hub, e.g. https://hub.example")
-    parser.add_argument(
-        "--data",
-        type=Path,
-        default=kiosk_folder(os.environ),
-        metavar="DIR",
-        help="folder of this terminal alone ($STATE_DIRECTORY, else below $XDG_STATE_HOME or ~/.local/state)",
-    )
+    add_place(parser)
     parser.add_argument("--lang", choices=("es", "en"), default="es", help="language at the start (es)")
     parser.add_argument("--theme", choices=tuple(TOKENS), default="dark", help="colours at the start (dark)")
     parser.add_argument("--allow-quit", action="store_true", help="Ctrl-C and Ctrl-Q end the terminal")

@@ -9,10 +9,9 @@ import os
 import platform
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from kiosk.clock import wall_clock
-from kiosk.folders import kiosk_folder
+from kiosk.folders import add_place
 from kiosk.identity import Identity, IdentityError, load_identity
 from kiosk.link.client import websocket_url
 from kiosk.link.enrolment import PairingFailed, PairingTrouble
@@ -84,14 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Enrol this terminal at a hub. The pairing code is read from standard input; the fingerprint that "
         "is printed is what an administrator compares and confirms. If interrupted, do it again with the same code.",
     )
-    parser.add_argument("--hub", required=True, metavar="URL", help="the hub, e.g. https://hub.example")
-    parser.add_argument(
-        "--data",
-        type=Path,
-        default=kiosk_folder(os.environ),
-        metavar="DIR",
-        help="folder of this terminal alone ($STATE_DIRECTORY, else below $XDG_STATE_HOME or ~/.local/state)",
-    )
+    add_place(parser)
     parser.add_argument("--name", help="what this terminal calls itself in the hub's audit (the machine's name)")
     parser.add_argument("--json", action="store_true", help="one JSON object: device_id, fingerprint")
     return parser
