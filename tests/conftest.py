@@ -1,5 +1,6 @@
 """Fixtures for all: a real PostgreSQL with a fresh database, a running demo, a second hub beside it."""
 
+import os
 from collections.abc import Callable, Iterator
 from types import ModuleType
 
@@ -51,6 +52,15 @@ class Demos:
         if self._changing is None:
             self._changing = Demos()
         return self._changing
+
+
+@pytest.fixture(autouse=True)
+def umask() -> Iterator[None]:
+    """Programs that keep secrets narrow it for their whole process, which here is every later test's too."""
+    kept = os.umask(0o022)
+    os.umask(kept)
+    yield
+    os.umask(kept)
 
 
 @pytest.fixture(scope="session")

