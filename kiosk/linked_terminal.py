@@ -214,9 +214,12 @@ class LinkedTerminal:
 
     async def device_told(self, device: DeviceState) -> None:
         changed, self._device = device != self._device, device
-        self._keeper.update(enrolment=Enrolment(device.status.value), site_name=device.site_name)
-        if changed and self._outbox is not None:
-            await self._outbox.remember(_DEVICE, msgspec.json.encode(device).decode())
+        try:
+            if changed and self._outbox is not None:
+                await self._outbox.remember(_DEVICE, msgspec.json.encode(device).decode())
+        finally:
+            # Shown once it is kept: a terminal that was seen to be confirmed is so after a power cut too.
+            self._keeper.update(enrolment=Enrolment(device.status.value), site_name=device.site_name)
 
     def clock_measured(self, clock: Clock) -> None:
         self._clock = clock
