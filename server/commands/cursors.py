@@ -17,7 +17,7 @@ _MAC_BYTES: Final = 16
 def make_cursor(secrets: SecretsProvider, listing: str, position: tuple[Any, ...]) -> str:
     """A cursor of `listing` behind the item at `position` (values that JSON can hold)."""
     body = msgspec.json.encode([listing, *position])
-    return to_binary(secrets.cursor_mac(body)[:_MAC_BYTES] + body)
+    return to_binary(secrets.keyed_hash("cursor", body)[:_MAC_BYTES] + body)
 
 
 def read_cursor(secrets: SecretsProvider, listing: str, cursor: str, kind: object) -> Any:  # noqa: ANN401 - `kind`
@@ -25,7 +25,7 @@ def read_cursor(secrets: SecretsProvider, listing: str, cursor: str, kind: objec
     try:
         data = from_binary(cursor)
         mac, body = data[:_MAC_BYTES], data[_MAC_BYTES:]
-        if not hmac.compare_digest(mac, secrets.cursor_mac(body)[:_MAC_BYTES]):
+        if not hmac.compare_digest(mac, secrets.keyed_hash("cursor", body)[:_MAC_BYTES]):
             raise ValueError
         named, *position = msgspec.json.decode(body, type=list[Any])
         if named != listing:

@@ -111,10 +111,6 @@ class Scope:
         """An account's. An employee reaches its own record, which no site and no department opens."""
         return cls.of((), ()) if role is Role.EMPLOYEE else cls.of(site_ids, department_ids)
 
-    @property
-    def is_everything(self) -> bool:
-        return self.site_ids is None and self.department_ids is None
-
     def allows_site(self, site_id: UUID) -> bool:
         return self.site_ids is None or site_id in self.site_ids
 

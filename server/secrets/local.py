@@ -111,8 +111,8 @@ class LocalSecrets:
     def refresh_mac(self, message: bytes) -> bytes:
         return _mac(self._refresh, message)
 
-    def cursor_mac(self, message: bytes) -> bytes:
-        return _mac(self._cursor, message)
+    def keyed_hash(self, purpose: str, message: bytes) -> bytes:
+        return _mac(self._cursor, purpose.encode() + b"|" + message)
 
     @property
     def metrics_token(self) -> str:

@@ -79,8 +79,11 @@ class SecretsProvider(Protocol):
     def refresh_mac(self, message: bytes) -> bytes:
         """HMAC-SHA256 (32 bytes) that makes a refresh token unforgeable."""
 
-    def cursor_mac(self, message: bytes) -> bytes:
-        """HMAC-SHA256 (32 bytes) that makes a page's cursor unforgeable."""
+    def keyed_hash(self, purpose: str, message: bytes) -> bytes:
+        """HMAC-SHA256 (32 bytes) for one purpose: cursors that can't be forged, guesses and codes kept by hash alone.
+
+        `purpose` is a constant without `|`: what is hashed for one is never found under another.
+        """
 
     @property
     def metrics_token(self) -> str:

@@ -140,7 +140,7 @@ class Acts:
     def _digest(self, command: WriteCommand) -> bytes:
         # Keyed: a plain hash of a command would let a reader of the table try its six-digit PIN.
         asked = msgspec.json.encode(msgspec.structs.replace(command, id=1))
-        return self._secrets.cursor_mac(b"request|" + asked)
+        return self._secrets.keyed_hash("request", asked)
 
 
 async def _check_standing(connection: Connection, actor: Actor, command: WriteCommand) -> None:

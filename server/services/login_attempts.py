@@ -108,7 +108,7 @@ class LoginAttempts:
         ]
 
     def _hash(self, text: str) -> bytes:
-        return self._secrets.cursor_mac(b"login " + text.encode("utf-8", "surrogatepass"))
+        return self._secrets.keyed_hash("login", text.encode("utf-8", "surrogatepass"))
 
 
 def _refused(wait: timedelta) -> Refused:

@@ -139,8 +139,8 @@ class Pairing:
     async def _count_attempt(self, address: str) -> None:
         """Before the code is judged, in a transaction of its own: nothing that comes after takes it back."""
         limits = [
-            Limit(self._secrets.cursor_mac(b"pairing from|" + address.encode()), self._limits.of_address),
-            Limit(self._secrets.cursor_mac(b"pairing in all|"), self._limits.in_all),
+            Limit(self._secrets.keyed_hash("pairing from", address.encode()), self._limits.of_address),
+            Limit(self._secrets.keyed_hash("pairing in all", b""), self._limits.in_all),
         ]
         window_seconds = self._limits.window_minutes * 60
         if self._guard is not None and not await self._guard.admits([Bound(*limit) for limit in limits]):
@@ -187,7 +187,7 @@ class Pairing:
         return device
 
     def _code_hash(self, code: str) -> bytes:
-        return self._secrets.cursor_mac(b"pairing|" + code.encode())
+        return self._secrets.keyed_hash("pairing code", code.encode())
 
 
 def _itself(device: Device, asked: Enrolment) -> Actor:

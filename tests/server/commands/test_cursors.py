@@ -40,8 +40,8 @@ def test_what_is_not_this_listings_own_is_invalid(secrets: LocalSecrets, tmp_pat
         ("employee", f"{cursor}=", tuple[str, UUID]),
         ("employee", "", tuple[str, UUID]),
         ("employee", "AAAA", tuple[str, UUID]),
-        ("employee", to_binary(secrets.cursor_mac(b"")[:16]), tuple[str, UUID]),
-        ("employee", to_binary(secrets.cursor_mac(b"[]")[:16] + b"[]"), tuple[str, UUID]),
+        ("employee", to_binary(secrets.keyed_hash("cursor", b"")[:16]), tuple[str, UUID]),
+        ("employee", to_binary(secrets.keyed_hash("cursor", b"[]")[:16] + b"[]"), tuple[str, UUID]),
     ]:
         with pytest.raises(Invalid) as fault:
             read_cursor(secrets, listing, text, kind)

@@ -93,9 +93,12 @@ def test_scopes() -> None:
     assert narrow.allows_site(site)
     assert not narrow.allows_site(uuid4())
     assert narrow.allows_department(department)
-    assert not narrow.is_everything
+    assert narrow != EVERYTHING
     assert not Scope.of(None, [department]).allows_department(uuid4())
     assert not Scope.of([], None).allows_site(site)
-    assert EVERYTHING.is_everything
+    assert EVERYTHING.allows_site(site)
+    assert EVERYTHING.allows_department(department)
+    assert EVERYTHING.allows_all_of(site)
+    assert not Scope.of(None, [department]).allows_all_of(site)
     assert not NOTHING.allows_site(site)
     assert Scope.of(None, None) == EVERYTHING

@@ -14,7 +14,7 @@ import pytest
 from protocol.errors import ErrorCode
 from protocol.values import Role, from_binary, to_binary
 from server.errors import Refused
-from server.rules.permissions import NOTHING, Scope
+from server.rules.permissions import EVERYTHING, NOTHING, Scope
 from server.rules.totp import STEP_SECONDS, code_at
 from server.secrets.local import LocalSecrets, open_key_file
 from server.services.accounts import Accounts, Principal, SecondFactorNeeded, SignedIn
@@ -281,7 +281,7 @@ async def test_revalidation_tells_the_living_and_what_they_may_do(office: Office
     alive = await office.accounts.revalidate([*sessions.values(), uuid4()])
     assert set(alive) == {sessions["demoted"]}
     assert alive[sessions["demoted"]].role is Role.INSPECTOR
-    assert alive[sessions["demoted"]].scope.is_everything
+    assert alive[sessions["demoted"]].scope == EVERYTHING
     await refused(office.accounts.refresh(pairs["disabled"].refresh_token))
     assert await office.accounts.revalidate([]) == {}
 
