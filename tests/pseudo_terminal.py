@@ -2,15 +2,21 @@
 
 import re
 import select
+import signal
 import time
 
 import ptyprocess
 import pyte
 
 
+def _hear_ctrl_c() -> None:
+    """As at a person's terminal: tests that run in the background of a shell ignore it, and so would their children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class PseudoTerminal:
     def __init__(self, command: list[str], *, columns: int = 80, rows: int = 24) -> None:
-        self.process = ptyprocess.PtyProcess.spawn(command, dimensions=(rows, columns))
+        self.process = ptyprocess.PtyProcess.spawn(command, dimensions=(rows, columns), preexec_fn=_hear_ctrl_c)
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
         self.everything = b""
