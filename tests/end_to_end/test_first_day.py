@@ -135,12 +135,15 @@ def login(day: Day, shell: PseudoTerminal, command: str, secret: str, step: int)
 
 
 def fingerprint_on(terminal: PseudoTerminal) -> str:
-    """What stands in the frame on a terminal's screen, its spaces left out."""
-    frame = re.search(r"╭─+╮(.*?)╰─+╯", terminal.text, re.DOTALL)
-    assert frame is not None, terminal.text
-    fingerprint = re.sub(r"[\s│]", "", frame[1])
-    assert len(fingerprint) == 43, terminal.text
-    return fingerprint
+    """What stands in the frame on a terminal's screen, its spaces left out, once it is painted whole."""
+    deadline = time.monotonic() + SECONDS
+    while True:
+        frame = re.search(r"╭─+╮(.*?)╰─+╯", terminal.text, re.DOTALL)
+        fingerprint = re.sub(r"[\s│]", "", frame[1]) if frame else ""
+        if len(fingerprint) == 43:
+            return fingerprint
+        assert time.monotonic() < deadline, terminal.text
+        terminal.look(0.1)
 
 
 def test_from_nothing_to_the_first_punches_on_the_board_by_the_readme_alone(day: Day) -> None:
