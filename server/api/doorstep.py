@@ -10,7 +10,6 @@ import asyncio
 from typing import Protocol
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from server import keys
 
@@ -57,12 +56,10 @@ class Doorstep:
             _abort(line)
 
 
-@web.middleware
-async def over_the_doorstep(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every request passes: its connection has said what it wants."""
+def has_asked(request: web.Request) -> None:
+    """Its connection has said what it wants."""
     if (doorstep := request.app.get(keys.DOORSTEP)) is not None:
         doorstep.asked(request.protocol)
-    return await handler(request)
 
 
 def _abort(line: Line) -> None:

@@ -54,6 +54,8 @@ _HSTS_SECONDS: Final = 31_536_000
 
 async def add_security_headers(request: web.Request, response: web.StreamResponse) -> None:
     """On every answer, errors among them (an `on_response_prepare` signal)."""
+    if isinstance(response, web.WebSocketResponse):
+        return  # no browser heeds them there, and every open socket would keep them
     headers = response.headers
     for name, value in _HEADERS.items():
         headers.setdefault(name, value)

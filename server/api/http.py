@@ -7,14 +7,13 @@ from typing import Final
 from aiohttp import web
 
 from server.api import devices, operations, page, sessions
-from server.api.doorstep import over_the_doorstep
 from server.api.headers import add_security_headers
 from server.api.problems import problems
 from server.api.throttle import AsyncHandler, add_rate_limit_headers, per_minute
 from server.api.websocket import websocket
 from server.settings import Settings
 
-MIDDLEWARES: Final = (over_the_doorstep, problems)
+MIDDLEWARES: Final = (problems,)
 """For the application's constructor: every route of a hub is behind them."""
 
 

@@ -16,6 +16,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from protocol.errors import ErrorCode
 from protocol.values import Language
+from server.api.doorstep import has_asked
 from server.errors import Refused, as_refused, message_for
 from server.services.accounts import SecondFactorNeeded
 
@@ -98,27 +99,29 @@ def language_of(request: web.Request) -> Language:
 @web.middleware
 async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the request an id, and turn whatever is raised into a problem. What is no expected error is logged."""
+    has_asked(request)  # no middleware of its own: an open socket would hold one more call
     request_id = uuid4().hex
     began = time.perf_counter()
-    with structlog.contextvars.bound_contextvars(request_id=request_id):
-        response: web.StreamResponse
-        try:
-            response = await handler(request)
-        except web.HTTPException as answer:
-            response = _from_http_exception(answer)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a problem and we a log line
-            refused = as_refused(error)
-            if refused is None:
-                _log.exception("a request failed", method=request.method, route=_route(request))
-                refused = Refused(ErrorCode.INTERNAL)
-            response = refusal_response(refused, language_of(request))
-        if not response.prepared:
-            response.headers[REQUEST_ID_HEADER] = request_id
-        # A flood is counted (`hub_requests_throttled_total`), not written down line by line.
-        quiet = response.status == HTTPStatus.TOO_MANY_REQUESTS
-        if (route := _route(request)) not in _QUIET_ROUTES and not quiet:
-            duration_ms = round((time.perf_counter() - began) * 1_000, 1)
-            _log.info("request", method=request.method, route=route, status=response.status, duration_ms=duration_ms)
+    # The context is this client connection's own; its next request binds its own id.
+    structlog.contextvars.bind_contextvars(request_id=request_id)
+    response: web.StreamResponse
+    try:
+        response = await handler(request)
+    except web.HTTPException as answer:
+        response = _from_http_exception(answer)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a problem and we a log line
+        refused = as_refused(error)
+        if refused is None:
+            _log.exception("a request failed", method=request.method, route=_route(request))
+            refused = Refused(ErrorCode.INTERNAL)
+        response = refusal_response(refused, language_of(request))
+    if not response.prepared:
+        response.headers[REQUEST_ID_HEADER] = request_id
+    # A flood is counted (`hub_requests_throttled_total`), not written down line by line.
+    quiet = response.status == HTTPStatus.TOO_MANY_REQUESTS
+    if (route := _route(request)) not in _QUIET_ROUTES and not quiet:
+        duration_ms = round((time.perf_counter() - began) * 1_000, 1)
+        _log.info("request", method=request.method, route=route, status=response.status, duration_ms=duration_ms)
     return response
 
 

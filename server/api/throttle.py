@@ -31,6 +31,8 @@ AsyncHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 WINDOW_SECONDS: Final = 60
 MAX_ADDRESSES: Final = 65_536
 """Remembered for one route; beyond, those that asked longest ago are forgotten."""
+_ADMITTED: Final = web.Response()
+"""Never sent: says that a request may go on to its handler."""
 
 
 class Standing(NamedTuple):
@@ -117,13 +119,19 @@ def per_minute(settings: Settings, handler: AsyncHandler, *, limit: int, name: s
         refused = Refused(ErrorCode.RATE_LIMITED, name, retry_after_ms=stands.reset_seconds * 1_000)
         return refusal_response(refused, language_of(request))
 
-    async def admitted(request: web.Request) -> web.StreamResponse:
+    async def admit(request: web.Request) -> web.StreamResponse:
         request[STANDING] = standing(request)
-        return await handler(request)
+        return _ADMITTED
 
     limiter = Limiter(keyfunc=key)
     limiter.moving_window = window
-    limited: AsyncHandler = limiter.limit(f"{limit}/minute", path_id=name, error_handler=refuse)(admitted)
+    gate: AsyncHandler = limiter.limit(f"{limit}/minute", path_id=name, error_handler=refuse)(admit)
+
+    # The handler isn't called from within the library's: a socket lives as long as its handler, and holds its callers.
+    async def limited(request: web.Request) -> web.StreamResponse:
+        answer = await gate(request)
+        return await handler(request) if answer is _ADMITTED else answer
+
     return limited
 
 

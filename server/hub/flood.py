@@ -14,32 +14,38 @@ MAX_LIMITED: Final = 200
 _LIMITED_PER_COMMAND: Final = 2
 """… and in the long run so many times what is let through."""
 
+_A_TOKEN: Final = 1 - 1e-6
+"""As sums of times come out."""
+
 
 class TokenBucket:
-    __slots__ = ("_capacity", "_clock", "_filled_at", "_per_second", "_tokens")
+    """Holds at most `at_once` tokens (two seconds' worth where none is given) and gains `per_second`."""
+
+    # An idle connection has three of these: a full bucket holds nothing of its own but that it is full.
+    __slots__ = ("_at_once", "_clock", "_full_at", "_per_second")
 
     def __init__(
         self, per_second: float, *, at_once: float | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._per_second = per_second
-        self._capacity = at_once or per_second * BURST_SECONDS
-        self._tokens = self._capacity
+        self._at_once = at_once or per_second * BURST_SECONDS
         self._clock = clock
-        self._filled_at = clock()
+        self._full_at = -math.inf
 
     def is_empty(self) -> bool:
         """Whether `take` would say no; takes nothing."""
-        return self._tokens + (self._clock() - self._filled_at) * self._per_second < 1
+        return self._tokens(self._clock()) < _A_TOKEN
 
     def take(self) -> int:
         """Take one token: 0, or the milliseconds after which there will be one."""
         now = self._clock()
-        self._tokens = min(self._capacity, self._tokens + (now - self._filled_at) * self._per_second)
-        self._filled_at = now
-        if self._tokens >= 1:
-            self._tokens -= 1
-            return 0
-        return math.ceil((1 - self._tokens) / self._per_second * 1_000)
+        if (tokens := self._tokens(now)) < _A_TOKEN:
+            return math.ceil((1 - tokens) / self._per_second * 1_000)
+        self._full_at = max(self._full_at, now) + 1 / self._per_second
+        return 0
+
+    def _tokens(self, now: float) -> float:
+        return self._at_once - max(self._full_at - now, 0) * self._per_second
 
 
 class Pace:

@@ -8,7 +8,8 @@ import pytest
 from aiohttp import web
 
 from server import keys
-from server.api.doorstep import Doorstep, over_the_doorstep
+from server.api.doorstep import Doorstep
+from server.api.problems import problems
 
 HEADER_SECONDS = 0.5
 REQUEST = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
@@ -22,7 +23,7 @@ async def serving(*, most: int = 100) -> AsyncIterator[tuple[int, Doorstep]]:
     async def index(_request: web.Request) -> web.Response:
         return web.Response(text="here you are")
 
-    app = web.Application(middlewares=[over_the_doorstep])
+    app = web.Application(middlewares=[problems])
     app[keys.DOORSTEP] = doorstep
     app.router.add_get("/", index)
     runner = web.AppRunner(app, keepalive_timeout=60)
