@@ -26,6 +26,7 @@ from server.hub.outgoing import Flusher
 from server.hub.subscriptions import Switchboard
 from server.rules.people_csv import Grammar
 from server.rules.punches import PunchRules
+from server.secrets.keyring import Rotation
 from server.secrets.local import open_key_file, utc_now
 from server.services.account_admin import AccountAdmin
 from server.services.accounts import Accounts
@@ -156,7 +157,7 @@ def _allow_many_files() -> None:
 
 async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[HubContext, Health]:
     """Everything behind the routes, started; `stack` stops it in the reverse order."""
-    secrets = open_key_file(settings.key_file)
+    secrets = open_key_file(settings.key_file, rotation=Rotation.from_settings(settings))
     metrics = Metrics(version=version(DISTRIBUTION))
     database = await Database.connect(
         settings.postgres_dsn,
@@ -242,6 +243,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[HubContext,
         utc_now,
         pin_window_minutes=settings.pin_window_minutes,
         resume_limit_changes=settings.resume_limit_changes,
+        keys_refresh_seconds=settings.keys_refresh_seconds,
     )
     upkeep.start()
     stack.push_async_callback(upkeep.stop)

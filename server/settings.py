@@ -153,6 +153,29 @@ class Settings:
         int, Means("prepared statements kept for each connection; 0 behind a transaction pooler", 0, 10_000)
     ] = 256
 
+    # Keys
+    keys_refresh_seconds: Annotated[float, Means("between two looks for keys that were renewed", 0.05, 300)] = 15.0
+    key_lead_seconds: Annotated[
+        float, Means("a new key is known before it is used: longer than all hubs take to hear of it", 0.1, 3_600)
+    ] = 90.0
+    token_key_days: Annotated[float, Means("a key signs access tokens", 0.0001, 3_650)] = 90.0
+    token_key_overlap_minutes: Annotated[
+        float, Means("its tokens are taken after that: longer than they live", 0.01, 100_000)
+    ] = 60.0
+    sealing_key_days: Annotated[float, Means("kiosks seal to a key; renewed after two thirds", 0.0001, 3_650)] = 90.0
+    sealing_overlap_days: Annotated[float, Means("what was sealed to it opens after that", 0.0001, 3_650)] = 90.0
+    pin_pepper_days: Annotated[float, Means("PINs are kept under one key", 0.0001, 36_500)] = 365.0
+    pin_pepper_overlap_days: Annotated[
+        float, Means("a PIN kept under the one before serves; once used, it is kept anew", 0.0001, 36_500)
+    ] = 180.0
+    data_key_days: Annotated[float, Means("data keys are wrapped by one key-encryption key", 0.0001, 36_500)] = 365.0
+    metrics_token_days: Annotated[float, Means("the bearer token of /metrics, where keys make it", 0.0001, 3_650)] = (
+        90.0
+    )
+    password_overlap_minutes: Annotated[
+        float, Means("a superseded password, metrics token or unused key-encryption key serves", 0.01, 100_000)
+    ] = 60.0
+
     # Accounts
     token_issuer: Annotated[str, Means("`iss` of access tokens; the same on all hubs")] = "attendance-hub"  # noqa: S105 - a name
     access_token_minutes: Annotated[int, Means("an access token lives", 1, 60)] = 15
@@ -211,6 +234,12 @@ class Settings:
         faults = [f"{name} {fault}" for name in _MEANINGS if (fault := _fault(name, getattr(self, name))) is not None]
         if self.postgres_pool_min_connections > self.postgres_pool_max_connections:
             faults.append("postgres_pool_min_connections is above postgres_pool_max_connections")
+        if self.key_lead_seconds < 2 * self.keys_refresh_seconds:
+            faults.append("key_lead_seconds must be twice keys_refresh_seconds: every hub must know a key in time")
+        if self.token_key_overlap_minutes < self.access_token_minutes:
+            faults.append(
+                "token_key_overlap_minutes must not be under access_token_minutes: nobody is to be logged out"
+            )
         if self.writers >= self.postgres_pool_max_connections:
             faults.append("writers must leave postgres_pool_max_connections some for reading")
         if faults:

@@ -39,8 +39,10 @@ async def ready(request: web.Request) -> web.Response:
 async def metrics(request: web.Request) -> web.Response:
     """GET /metrics, for the bearer of the metrics token. Raises Refused(unauthenticated)."""
     scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-    expected = request.app[keys.SETTINGS].metrics_token or request.app[keys.SECRETS].metrics_token
-    right = hmac.compare_digest(token.encode("utf-8", "surrogateescape"), expected.encode())
+    is_set = request.app[keys.SETTINGS].metrics_token
+    expected = [is_set] if is_set else request.app[keys.SECRETS].metrics_tokens()
+    said = token.encode("utf-8", "surrogateescape")
+    right = any(hmac.compare_digest(said, one.encode()) for one in expected)
     if scheme.lower() != "bearer" or not right:
         raise Refused(ErrorCode.UNAUTHENTICATED, "metrics")
     return web.Response(

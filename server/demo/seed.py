@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 import asyncpg
@@ -12,10 +11,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from protocol.values import DeviceStatus, from_binary, parse_time
 from server.demo.company import Company, Device
 from server.secrets.provider import SecretsProvider
+from server.services.pin_hashes import HashSecret, keep_pin
 from storage import models
 from storage.repositories import accounts, enrolment
 
-HashSecret = Callable[[bytes], Awaitable[str]]
 """argon2id of a password, or of a PIN's keyed hash."""
 
 _IS_SEEDED = "SELECT EXISTS (SELECT FROM sites WHERE site_id = $1)"
@@ -54,9 +53,10 @@ async def seed(migrator_dsn: str, company: Company, secrets: SecretsProvider, ha
 
 
 async def _pin_hashes(company: Company, secrets: SecretsProvider, hash_secret: HashSecret) -> list[tuple[UUID, str]]:
-    material = [await secrets.pin_material(employee.employee_id, employee.pin) for employee in company.employees]
-    hashes = await asyncio.gather(*map(hash_secret, material))
-    return [(employee.employee_id, pin_hash) for employee, pin_hash in zip(company.employees, hashes, strict=True)]
+    kept = await asyncio.gather(
+        *(keep_pin(secrets, hash_secret, employee.employee_id, employee.pin) for employee in company.employees)
+    )
+    return [(employee.employee_id, pin_hash) for employee, pin_hash in zip(company.employees, kept, strict=True)]
 
 
 async def _hashed_accounts(company: Company, hash_secret: HashSecret) -> list[accounts.Account]:

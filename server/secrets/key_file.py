@@ -8,67 +8,35 @@ from __future__ import annotations
 
 import fcntl
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Final, NamedTuple
-from uuid import uuid4
+from typing import Final, NamedTuple
+from uuid import UUID
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-from protocol.values import format_time, from_binary, parse_time, to_binary
-from server.secrets.provider import SecretsUnavailable
+from protocol.values import parse_time
+from server.secrets.first_format import adopted
+from server.secrets.keyring import DEFAULT_ROTATION, FORMAT, Keyring, KeyVersion, Rotation, is_whole
+from server.secrets.provider import KeyKind, SecretsUnavailable
 
-SEALING_KEY_LIFE: Final = timedelta(days=90)
-"""From the making of a sealing key to its `not_after`; it opens for as long again."""
-RENEWED_BEFORE_END: Final = timedelta(days=30)
-"""A new sealing key is made when the newest has this much left, so that every kiosk hears of it in time."""
-TOKEN_KEY_LIFE: Final = timedelta(days=90)
-"""A token key signs this long; as the previous one it then still verifies."""
-_FORMAT: Final = 1
-_MAX_BYTES: Final = 1_048_576
-
-_Key = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{43}\Z")]
+_MAX_BYTES: Final = 8_388_608
 
 
-class TokenKey(Struct, frozen=True, forbid_unknown_fields=True):
-    """An Ed25519 key that signs access tokens."""
-
-    kid: str
-    private_key: _Key
-    made_at: str
-
-
-class StoredSealingKey(Struct, frozen=True, forbid_unknown_fields=True):
-    """An X25519 key that opens sealed credentials."""
-
-    id: str
-    private_key: _Key
-    not_after: str
-
-
-class KeyFile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What the file holds; keys are base64url of 32 bytes, lists are newest first."""
+class KeyFile(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the file holds: the keys, and who was erased when."""
 
     format: int
-    badge_key: _Key
-    number_key: _Key
-    pin_key: _Key
-    blob_key: _Key
-    refresh_key: _Key
-    cursor_key: _Key
-    metrics_token: Annotated[str, Meta(min_length=32)]
-    token_keys: Annotated[list[TokenKey], Meta(min_length=1)]
-    sealing_keys: Annotated[list[StoredSealingKey], Meta(min_length=1)]
+    keys: dict[KeyKind, list[KeyVersion]]
+    erasures: dict[UUID, str] = {}
 
-
-_SINGLE_KEYS: Final = [name for name in KeyFile.__struct_fields__ if name.endswith("_key")]
+    @property
+    def ring(self) -> Keyring:
+        """The keys alone."""
+        return Keyring(self.format, self.keys)
 
 
 class Version(NamedTuple):
@@ -78,40 +46,7 @@ class Version(NamedTuple):
     modified_ns: int
 
 
-def new_key_file(now: datetime) -> KeyFile:
-    """Fresh random keys for every purpose."""
-    keys = {name: to_binary(os.urandom(32)) for name in _SINGLE_KEYS}
-    return KeyFile(
-        **keys,
-        format=_FORMAT,
-        metrics_token=secrets.token_urlsafe(32),
-        token_keys=[_new_token_key(now)],
-        sealing_keys=[_new_sealing_key(now)],
-    )
-
-
-def _new_token_key(now: datetime) -> TokenKey:
-    private = Ed25519PrivateKey.generate()
-    return TokenKey(secrets.token_hex(8), to_binary(private.private_bytes_raw()), format_time(now))
-
-
-def _new_sealing_key(now: datetime) -> StoredSealingKey:
-    private = X25519PrivateKey.generate()
-    return StoredSealingKey(str(uuid4()), to_binary(private.private_bytes_raw()), format_time(now + SEALING_KEY_LIFE))
-
-
-def renewed(file: KeyFile, now: datetime) -> KeyFile:
-    """The same file with new keys where the newest near their end, without those that no longer open anything."""
-    token_keys, sealing_keys = file.token_keys, file.sealing_keys
-    if now > parse_time(token_keys[0].made_at) + TOKEN_KEY_LIFE:
-        token_keys = [_new_token_key(now), token_keys[0]]
-    if now > parse_time(sealing_keys[0].not_after) - RENEWED_BEFORE_END:
-        opening = [item for item in sealing_keys if now <= parse_time(item.not_after) + SEALING_KEY_LIFE]
-        sealing_keys = [_new_sealing_key(now), *opening]
-    return msgspec.structs.replace(file, token_keys=token_keys, sealing_keys=sealing_keys)
-
-
-def read_key_file(path: Path) -> tuple[KeyFile, Version]:
+def read_key_file(path: Path, rotation: Rotation = DEFAULT_ROTATION) -> tuple[KeyFile, Version]:
     """The file's keys; raises SecretsUnavailable when it can't be read or understood, or isn't ours alone."""
     try:
         # Not to be kept waiting by a pipe that stands in the file's place.
@@ -129,21 +64,26 @@ def read_key_file(path: Path) -> tuple[KeyFile, Version]:
         mode = stat.S_IMODE(status.st_mode)
         raise SecretsUnavailable(f"key file {path}: mode {mode:04o} lets others in; `chmod 600` it")
     try:
-        keys = msgspec.json.decode(text, type=KeyFile)
-        for token_key in keys.token_keys:
-            from_binary(token_key.private_key, length=32)
-            parse_time(token_key.made_at)
-        for sealing_key in keys.sealing_keys:
-            from_binary(sealing_key.private_key, length=32)
-            parse_time(sealing_key.not_after)
-        for name in _SINGLE_KEYS:
-            from_binary(getattr(keys, name), length=32)
+        file_format = msgspec.json.decode(text, type=_Format).format
+        if file_format not in (1, FORMAT):
+            raise SecretsUnavailable(f"key file {path}: format {file_format}, this hub reads {FORMAT}")
+        if file_format == 1:
+            keys = KeyFile(FORMAT, adopted(text, rotation).keys)
+        else:
+            keys = msgspec.json.decode(text, type=KeyFile)
+        is_good = is_whole(keys.ring)
+        for moment in keys.erasures.values():
+            parse_time(moment)
     except (msgspec.MsgspecError, ValueError):
-        # The fault's own text could quote a key.
-        raise SecretsUnavailable(f"key file {path}: not a key file of this version") from None
-    if keys.format != _FORMAT:
-        raise SecretsUnavailable(f"key file {path}: format {keys.format}, this hub reads {_FORMAT}")
+        is_good = False
+    if not is_good:
+        # A fault's own text could quote a key.
+        raise SecretsUnavailable(f"key file {path}: not a key file of this version")
     return keys, Version(status.st_ino, status.st_mtime_ns)
+
+
+class _Format(Struct):
+    format: int
 
 
 def replace_key_file(path: Path, keys: KeyFile) -> None:

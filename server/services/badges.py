@@ -29,6 +29,7 @@ from server.errors import Refused
 from server.secrets.provider import BlobBroken, SecretsProvider
 from server.services.acts import Act, Actor
 from server.services.hashing import SlowHashes
+from server.services.pin_hashes import PinHashes
 from server.services.preparation import badge_place
 from server.services.roster import locked_person
 from server.services.roster_acts import RosterAct, RosterActs
@@ -54,7 +55,7 @@ class Badges:
     ) -> None:
         self._database = database
         self._secrets = secrets
-        self._hashes = hashes
+        self._pins = PinHashes(secrets, hashes)
         self._acts = acts
         self._badge_pattern = badge_pattern
 
@@ -143,8 +144,7 @@ class Badges:
     async def set_pin(self, actor: Actor, command: PinSet) -> PinIsSet:
         """Guesses count anew: those at the former PIN tell nothing of this one. Raises Refused(not_found)."""
         made = None if command.pin is not None else _a_pin()
-        material = await self._secrets.pin_material(command.employee_id, command.pin or made or "")
-        pin_hash = await self._hashes.hash(material)
+        pin_hash = await self._pins.keep(command.employee_id, command.pin or made or "")
 
         async def perform(roster_act: RosterAct) -> PinIsSet:
             person = await locked_person(roster_act, command.employee_id)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Final
 from uuid import UUID
 
 from server.secrets.provider import SecretsProvider
 from server.services.hashing import SlowHashes
+from server.services.pin_hashes import PinHashes
 from server.services.preparation import OpenedBadge, OpenedNumber, Prepared
 from storage.postgres import Database
 from storage.repositories import people, pins, punches
 from storage.repositories.pins import Limits
-
-_NOBODY: Final = UUID(int=0)
 
 
 class PinResult(Enum):
@@ -41,7 +39,7 @@ class PinCheck:
     ) -> None:
         self._database = database
         self._secrets = secrets
-        self._hashes = hashes
+        self._pins = PinHashes(secrets, hashes)
         self._limits = limits
 
     @staticmethod
@@ -77,9 +75,13 @@ class PinCheck:
         async with self._database.transaction() as connection:
             if not await pins.count_attempt(connection, prepared.key, prepared.digest, counted_under, self._limits):
                 return PinVerdict(PinResult.THROTTLED)
-        employee_id, pin_hash = (holder.employee_id, holder.pin_hash) if holder else (_NOBODY, None)
-        material = await self._secrets.pin_material(employee_id, opened.pin)
-        right = await self._hashes.verify(pin_hash, material)
+        employee_id, kept = (holder.employee_id, holder.pin_hash) if holder else (None, None)
+        right = await self._pins.is_right(employee_id, opened.pin, kept)
         async with self._database.connection() as connection:
             await pins.settle_attempt(connection, prepared.key, prepared.digest, right=right)
-        return PinVerdict(PinResult.RIGHT, employee_id) if right else PinVerdict(PinResult.WRONG)
+            if not right or employee_id is None or kept is None:
+                return PinVerdict(PinResult.WRONG)
+            if self._pins.is_old(kept):
+                anew = await self._pins.keep(employee_id, opened.pin)
+                await pins.keep_anew(connection, employee_id, kept, anew)
+        return PinVerdict(PinResult.RIGHT, employee_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -35,35 +35,42 @@ class Upkeep:
         *,
         pin_window_minutes: int,
         resume_limit_changes: int,
+        keys_refresh_seconds: float,
     ) -> None:
         self._database = database
         self._secrets = secrets
         self._clock = clock
         self._pin_window_minutes = pin_window_minutes
         self._resume_limit_changes = resume_limit_changes
-        self._task: asyncio.Task[None] | None = None
+        self._keys_refresh_seconds = keys_refresh_seconds
+        self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="upkeep")
+        self._tasks = [
+            asyncio.create_task(self._again("upkeep", self._tidy, _INTERVAL_SECONDS), name="upkeep"),
+            asyncio.create_task(self._again("renewal", self._renew, self._keys_refresh_seconds), name="renewal"),
+        ]
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
+        for task in self._tasks:
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+                await task
 
-    async def _run(self) -> None:
+    async def _again(self, what: str, work: Callable[[], Awaitable[None]], seconds: float) -> None:
         while True:
             try:
-                await self._tidy()
+                await work()
             except (StorageError, SecretsError) as error:
-                _log.warning("upkeep was put off", fault=type(error).__name__)
+                _log.warning(f"{what} was put off", fault=type(error).__name__)
             except Exception as error:  # noqa: BLE001 - keys must be renewed and months begun after any bug
-                _log.error("upkeep failed", exc_info=error)
-            await asyncio.sleep(_INTERVAL_SECONDS)
+                _log.error(f"{what} failed", exc_info=error)
+            await asyncio.sleep(seconds)
+
+    async def _renew(self) -> None:
+        await self._secrets.renew()
 
     async def _tidy(self) -> None:
-        await self._secrets.renew()
         async with self._database.connection() as connection:
             await upkeep.ensure_partitions(connection, PARTITIONS_AHEAD_MONTHS)
             await upkeep.forget_unknown_badges(connection)

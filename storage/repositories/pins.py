@@ -6,6 +6,7 @@ A text that never stands in the record (its place is taken, or lies beyond what 
 from __future__ import annotations
 
 from typing import NamedTuple
+from uuid import UUID
 
 from storage.models import PunchKey
 from storage.postgres import Connection
@@ -75,3 +76,11 @@ WHERE device_id = $1 AND log_id = $2 AND seq = $3 AND digest = $4 AND verdict = 
 
 async def settle_attempt(connection: Connection, key: PunchKey, digest: bytes, *, right: bool) -> None:
     await connection.execute(SETTLE_ATTEMPT, *key, digest, "right" if right else "wrong")
+
+
+KEEP_ANEW = "UPDATE employee_pins SET pin_hash = $3 WHERE employee_id = $1 AND pin_hash = $2"
+
+
+async def keep_anew(connection: Connection, employee_id: UUID, before: str, after: str) -> None:
+    """The same PIN in another form; one that was set meanwhile stays."""
+    await connection.execute(KEEP_ANEW, employee_id, before, after)

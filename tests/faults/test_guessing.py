@@ -12,6 +12,7 @@ import pytest
 
 from server.secrets.local import open_key_file
 from server.services.hashing import SlowHashes
+from server.services.pin_hashes import PinHashes
 from storage.models import Employee
 from storage.repositories import enrolment
 from tests.builders import badge_of
@@ -36,7 +37,7 @@ async def give_pins(place: OwnPlace, people: list[Employee]) -> None:
     """One PIN for each, and a second badge for the first."""
     secrets = open_key_file(place.folder / "keys.json")
     hashes = SlowHashes(iterations=1, memory_kib=64, lanes=1, threads=1, queue_max=8)
-    pins = [(one.employee_id, await hashes.hash(await secrets.pin_material(one.employee_id, PIN))) for one in people]
+    pins = [(one.employee_id, await PinHashes(secrets, hashes).keep(one.employee_id, PIN)) for one in people]
     hashes.close()
     connection = await asyncpg.connect(place.dsns.migrator)
     try:

@@ -160,4 +160,4 @@ async def test_it_is_added_once_with_hashes_in_place_of_badges_pins_and_password
     assert counts == [3, 8, 240, 240, 240, 6, 4]
     badge = next(employee.badge for employee in company.employees if employee.employee_id == held)
     assert hashed == secrets.badge_hash(badge)
-    assert [row["pin_hash"] for row in pins] == ["hash of 32 bytes"]
+    assert [row["pin_hash"] for row in pins] == [f"{secrets.pin_pepper}:hash of 32 bytes"]

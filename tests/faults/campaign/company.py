@@ -12,6 +12,7 @@ from argon2 import PasswordHasher
 
 from protocol.values import Role, to_binary
 from server.secrets.provider import SecretsProvider
+from server.services.pin_hashes import keep_pin
 from storage.repositories import enrolment
 from storage.repositories.accounts import Account, add_account
 from tests.builders import ADevice, Company, a_company, a_device, badge_of, enrol
@@ -103,10 +104,11 @@ async def found_company(
     connection = await asyncpg.connect(migrator_dsn)
     try:
         await enrol(connection, provider, company, devices)
-        hashes = [
-            (person, await asyncio.to_thread(hasher.hash, await provider.pin_material(person, pin)))
-            for person, pin in pins.items()
-        ]
+
+        async def hashed(secret: bytes) -> str:
+            return await asyncio.to_thread(hasher.hash, secret)
+
+        hashes = [(person, await keep_pin(provider, hashed, person, pin)) for person, pin in pins.items()]
         await enrolment.set_pins(connection, hashes)
         for sign_in in sign_ins:
             password_hash = await asyncio.to_thread(hasher.hash, sign_in.password.encode())

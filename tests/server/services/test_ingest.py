@@ -20,6 +20,7 @@ from server.services.attendance import Attendance
 from server.services.batch import Settled
 from server.services.hashing import SlowHashes
 from server.services.ingest import Ingest, Result
+from server.services.pin_hashes import PinHashes
 from server.services.pins import PinCheck
 from server.services.preparation import Checked, Preparation
 from server.telemetry.metrics import Metrics
@@ -228,8 +229,8 @@ async def test_without_a_database_the_kiosk_is_told_to_come_back(desk: Desk, has
 
 
 async def test_a_slow_pin_delays_its_own_line_alone(desk: Desk, hashes: SlowHashes) -> None:
-    material = await desk.secrets.pin_material(desk.ana.employee_id, PIN)
-    await set_pins(desk.owner, [(desk.ana.employee_id, await hashes.hash(material))])
+    kept = await PinHashes(desk.secrets, hashes).keep(desk.ana.employee_id, PIN)
+    await set_pins(desk.owner, [(desk.ana.employee_id, kept)])
     by_number = a_punch(
         desk.secrets, desk.device, NumberCredential(employee_number=desk.ana.employee_number, pin=PIN), at=desk.now
     )

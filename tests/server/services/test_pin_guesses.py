@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 import pytest
 
 from protocol.sealing import BadgeCredential, NumberCredential
+from server.secrets.provider import KeyKind
 from server.services.hashing import SlowHashes
+from server.services.pin_hashes import PinHashes
 from server.services.pins import PinCheck, PinResult
 from storage.models import Employee
 from storage.repositories.enrolment import assign_badges, set_pins
@@ -55,7 +57,7 @@ async def guesser(desk: Desk) -> AsyncIterator[Guesser]:
     hashes = SlowHashes(iterations=1, memory_kib=64, lanes=1, threads=2, queue_max=512)
     people = desk.company.employees
     pins = [
-        (person.employee_id, await hashes.hash(await desk.secrets.pin_material(person.employee_id, "246810")))
+        (person.employee_id, await PinHashes(desk.secrets, hashes).keep(person.employee_id, "246810"))
         for person in people
     ]
     await set_pins(desk.owner, pins)
@@ -109,4 +111,17 @@ async def test_an_attempt_older_than_the_window_counts_no_longer(guesser: Guesse
     for _ in range(6):
         await guesser.guess("111111", at=desk.device)
     await desk.owner.execute("UPDATE pin_attempts SET attempted_at = attempted_at - interval '16 minutes'")
+    assert await guesser.guess("246810", at=desk.device) is PinResult.RIGHT
+
+
+async def test_a_pin_is_kept_under_the_newest_pepper_at_its_next_use(guesser: Guesser) -> None:
+    desk = guesser.desk
+    read = "SELECT pin_hash FROM employee_pins WHERE employee_id = $1"
+    before = await desk.owner.fetchval(read, desk.ana.employee_id)
+    await desk.secrets.rotate(KeyKind.PIN, emergency=True)
+    assert await guesser.guess("000000", at=desk.device) is PinResult.WRONG
+    assert await desk.owner.fetchval(read, desk.ana.employee_id) == before
+    assert await guesser.guess("246810", at=desk.device) is PinResult.RIGHT
+    after = await desk.owner.fetchval(read, desk.ana.employee_id)
+    assert after.partition(":")[0] == desk.secrets.pin_pepper != before.partition(":")[0]
     assert await guesser.guess("246810", at=desk.device) is PinResult.RIGHT

@@ -1,3 +1,4 @@
+import asyncio
 import hmac
 import json
 from collections.abc import Callable, Mapping
@@ -14,8 +15,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from protocol.errors import ErrorCode
 from protocol.values import to_binary
 from server.errors import Refused
-from server.secrets.key_file import TOKEN_KEY_LIFE
+from server.secrets.keyring import DEFAULT_ROTATION
 from server.secrets.local import LocalSecrets, open_key_file
+from server.secrets.provider import KeyKind
 from server.services.tokens import AccessTokens
 
 NOW = datetime(2026, 11, 24, 8, tzinfo=UTC)
@@ -50,7 +52,7 @@ def without(name: str) -> dict[str, object]:
 def compact(secrets: LocalSecrets, header: Mapping[str, object], payload: str) -> str:
     """Signed with the hub's own key: only what is said can be wrong."""
     unsigned = f"{to_binary(json.dumps(header).encode())}.{to_binary(payload.encode())}"
-    return f"{unsigned}.{to_binary(secrets._tokens[secrets.token_kid].sign(unsigned.encode()))}"
+    return f"{unsigned}.{to_binary(asyncio.run(secrets.sign_token(secrets.token_kid, unsigned.encode())))}"
 
 
 def header(secrets: LocalSecrets, **changes: object) -> dict[str, object]:
@@ -182,8 +184,12 @@ async def test_a_tokens_key_is_good_through_the_overlap_and_no_longer_on_both_hu
     here, there = (open_key_file(tmp_path / "keys.json", clock=clock) for _ in range(2))
     on_here, on_there = (AccessTokens(secrets, issuer="attendance-hub") for secrets in (here, there))
     first = await issue(on_here)
-    clock.now = NOW + TOKEN_KEY_LIFE + timedelta(seconds=1)
+    turn = DEFAULT_ROTATION.turns[KeyKind.TOKEN]
+    assert turn.every is not None
+    clock.now = NOW + turn.every + timedelta(seconds=1)
     await here.renew()
+    assert here.token_kid == there.token_kid, "a new key is known everywhere before it is used"
+    clock.now += DEFAULT_ROTATION.lead
     second = await issue(on_here)
     kids = [jwt.get_unverified_header(token)["kid"] for token in (second, first)]
     assert kids[0] != kids[1]
@@ -191,8 +197,12 @@ async def test_a_tokens_key_is_good_through_the_overlap_and_no_longer_on_both_hu
         for token in (second, first):
             assert hub.verify(token, now=NOW).account_id == ACCOUNT
     assert [[key["kid"] for key in secrets.jwks()["keys"]] for secrets in (here, there)] == [kids, kids]
-    clock.now += TOKEN_KEY_LIFE + timedelta(seconds=1)
-    await there.renew()
+    clock.now += turn.overlap
+    for hub in (on_here, on_there):
+        assert hub.verify(first, now=NOW).account_id == ACCOUNT
+    clock.now += timedelta(seconds=1)
+    await there.rotate(KeyKind.TOKEN)
+    clock.now += DEFAULT_ROTATION.lead
     third = await issue(on_there)
     for hub in (on_here, on_there):
         for token in (third, second):
