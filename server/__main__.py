@@ -1,4 +1,4 @@
-"""`attendance-hub`: serve | demo | migrate | create-admin."""
+"""`attendance-hub`: serve | demo | migrate | create-admin | secrets."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from server.app import running_hub
 from server.create_admin import MIGRATOR_DSN, CreateAdminOptions, NotCreated, create_admin
 from server.demo.company import CompanyError
 from server.demo.run import DemoError, DemoOptions, run_demo
+from server.keys_commands import KeysRefused, add_keys_commands
 from server.own_servers import ServersError, own_servers, write_hub_environment
 from server.secrets.provider import SecretsUnavailable
 from server.settings import Settings, SettingsError, read_settings
@@ -30,6 +31,7 @@ _EXPECTED: Final = (
     CompanyError,
     DemoError,
     EmbeddedServerError,
+    KeysRefused,
     MigrationRefused,
     NotCreated,
     SecretsUnavailable,
@@ -105,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     first.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
     first.add_argument("--json", action="store_true", help="for scripts: one line of JSON on standard output")
     first.set_defaults(run=_create_admin)
+    add_keys_commands(commands)
     return parser
 
 

@@ -49,6 +49,7 @@ from server.services.people_import import PeopleImport
 from server.services.pins import PinCheck
 from server.services.places import Places
 from server.services.preparation import Preparation
+from server.services.rewrapping import Rewrapping
 from server.services.roster import Roster
 from server.services.roster_acts import RosterActs
 from server.services.second_factor import SecondFactor
@@ -244,6 +245,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[HubContext,
         pin_window_minutes=settings.pin_window_minutes,
         resume_limit_changes=settings.resume_limit_changes,
         keys_refresh_seconds=settings.keys_refresh_seconds,
+        rewrapping=Rewrapping(database, secrets, utc_now, page_rows=settings.rewrap_page_rows),
     )
     upkeep.start()
     stack.push_async_callback(upkeep.stop)

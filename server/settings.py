@@ -169,6 +169,7 @@ class Settings:
         float, Means("a PIN kept under the one before serves; once used, it is kept anew", 0.0001, 36_500)
     ] = 180.0
     data_key_days: Annotated[float, Means("data keys are wrapped by one key-encryption key", 0.0001, 36_500)] = 365.0
+    rewrap_page_rows: Annotated[int, Means("put under a new key-encryption key in one transaction", 1, 10_000)] = 500
     metrics_token_days: Annotated[float, Means("the bearer token of /metrics, where keys make it", 0.0001, 3_650)] = (
         90.0
     )

@@ -11,6 +11,7 @@ from typing import Final
 import structlog
 
 from server.secrets.provider import SecretsError, SecretsProvider
+from server.services.rewrapping import Rewrapping
 from storage.errors import StorageError
 from storage.postgres import Database
 from storage.repositories import attempts, request_keys, sessions, upkeep
@@ -36,6 +37,7 @@ class Upkeep:
         pin_window_minutes: int,
         resume_limit_changes: int,
         keys_refresh_seconds: float,
+        rewrapping: Rewrapping,
     ) -> None:
         self._database = database
         self._secrets = secrets
@@ -43,6 +45,7 @@ class Upkeep:
         self._pin_window_minutes = pin_window_minutes
         self._resume_limit_changes = resume_limit_changes
         self._keys_refresh_seconds = keys_refresh_seconds
+        self._rewrapping = rewrapping
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -68,7 +71,10 @@ class Upkeep:
             await asyncio.sleep(seconds)
 
     async def _renew(self) -> None:
-        await self._secrets.renew()
+        try:
+            await self._secrets.renew()
+        finally:
+            await self._rewrapping.go_on()  # with the keys at hand, whether newer ones could be looked for or not
 
     async def _tidy(self) -> None:
         async with self._database.connection() as connection:

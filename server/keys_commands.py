@@ -1,0 +1,96 @@
+"""`attendance-hub secrets status | rotate`: what keys there are, and new ones in their place. No key is ever shown."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from protocol.values import format_time
+from server.secrets.keyring import LOGINS, UNCHANGING, Rotation
+from server.secrets.local import open_key_file, utc_now
+from server.secrets.provider import KeyInfo, KeyKind, SecretsProvider
+from server.settings import read_settings
+from server.telemetry.logging import configure_logging
+
+ROTATABLE: Final = sorted(set(KeyKind) - UNCHANGING - LOGINS)
+
+
+class KeysRefused(Exception):
+    """The keys can't be changed like that; the text says why."""
+
+
+def add_keys_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `secrets` and what it has to `attendance-hub`'s commands."""
+    keys = commands.add_parser(
+        "secrets", help="the hub's keys", description="The hub's keys, as ATTENDANCE_… says where they are."
+    ).add_subparsers(dest="keys_command", required=True)
+    status = keys.add_parser("status", help="which keys there are, and until when they serve")
+    status.set_defaults(run=_status)
+    rotate = keys.add_parser(
+        "rotate",
+        help="make new keys",
+        description="Make new keys. Every hub knows a new key before it is used (ATTENDANCE_KEY_LEAD_SECONDS), and the "
+        "old one serves through its overlap: nobody is logged out. The key-encryption key is followed by hubs "
+        "themselves, which put what is under the old one under the new one.",
+    )
+    rotate.add_argument("kind", nargs="+", choices=[*ROTATABLE, "all"], help="what for: " + ", ".join(ROTATABLE))
+    rotate.add_argument(
+        "--emergency",
+        action="store_true",
+        help="a key is known to others: the new one is used at once, and old access tokens and metrics tokens are "
+        "refused at once. Seals and PINs by old keys are good until their overlap ends.",
+    )
+    rotate.set_defaults(run=_rotate)
+
+
+def _keys() -> SecretsProvider:
+    settings = read_settings(os.environ)
+    configure_logging("warning")
+    if not settings.key_file.exists():
+        raise KeysRefused(f"there is no key file {settings.key_file} yet: a hub makes it at its first start")
+    return open_key_file(settings.key_file, rotation=Rotation.from_settings(settings))
+
+
+def _status(_: argparse.Namespace) -> None:
+    now = utc_now()
+    rows = [("KIND", "KEY", "MADE", "")]
+    for kind, versions in _keys().versions().items():
+        rows += [(str(kind), one.id, _time(one.made_at), _standing(one, versions, now)) for one in versions]
+    _table(rows)
+
+
+def _rotate(arguments: argparse.Namespace) -> None:
+    keys = _keys()
+    kinds = ROTATABLE if "all" in arguments.kind else [KeyKind(kind) for kind in arguments.kind]
+    rows = [("KIND", "NEW KEY", "USED FROM")]
+    for kind in kinds:
+        made = asyncio.run(keys.rotate(kind, emergency=arguments.emergency))
+        rows.append((str(kind), made.id, _time(made.active_at)))
+    _table(rows)
+
+
+def _standing(key: KeyInfo, versions: Sequence[KeyInfo], now: datetime) -> str:
+    used = next((one for one in versions if one.active_at <= now), versions[-1])
+    if key == used:
+        return "in use"
+    if key.active_at > now:
+        return f"used from {_time(key.active_at)}"
+    if key.ends_at is None:
+        return "serves until nothing needs it"
+    return f"serves until {_time(key.ends_at)}" if key.ends_at >= now else "over"
+
+
+def _time(moment: datetime) -> str:
+    return format_time(moment)[:19].replace("T", " ") + " UTC"
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> None:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        sys.stdout.write("  ".join(cells).rstrip() + "\n")
