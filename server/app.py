@@ -160,6 +160,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[HubContext,
     """Everything behind the routes, started; `stack` stops it in the reverse order."""
     secrets = open_key_file(settings.key_file, rotation=Rotation.from_settings(settings))
     metrics = Metrics(version=version(DISTRIBUTION))
+    metrics.secrets_reachable.set_function(lambda: float(secrets.is_reachable))
     database = await Database.connect(
         settings.postgres_dsn,
         min_size=settings.postgres_pool_min_connections,

@@ -19,7 +19,7 @@ from protocol.errors import ErrorCode
 from protocol.values import Role
 from server.errors import Refused
 from server.rules.permissions import Scope, is_permitted
-from server.secrets.provider import SecretsProvider
+from server.secrets.provider import SecretsProvider, SecretsUnavailable
 from storage.errors import RowRefused
 from storage.postgres import Connection, Database
 from storage.repositories import audit, request_keys, sessions
@@ -110,8 +110,11 @@ class Acts:
 
         What takes long (hashing) is done before. Raises Refused: what `perform` refuses, `conflict` where the key
         stands for another request or where someone else was quicker, and what comes of an actor who isn't what they
-        were any more.
+        were any more; SecretsUnavailable at once while the keys' own place doesn't answer.
         """
+        if not self._secrets.is_reachable:
+            # Half of what acts need may still be in memory: they all wait, rather than each for its own reason.
+            raise SecretsUnavailable("administration waits for the keys' own place to answer")
         try:
             async with self._database.transaction() as connection:
                 act = Act(connection, actor)

@@ -20,7 +20,7 @@ import msgspec
 from protocol.values import Reason
 from server.rules.punches import PunchRules, occurred_at
 from server.rules.verdicts import Identified, Identity, Unidentified, holder_at
-from server.secrets.provider import SecretsProvider
+from server.secrets.provider import SecretsProvider, SecretsUnavailable
 from server.services.batch import Answer, Bench, Facts, Judged, Resolved, Settled, Submission, history_window
 from server.services.directory import Directory
 from server.services.pins import PinResult, PinVerdict
@@ -241,17 +241,23 @@ class Attendance:
             await presence.append_changes(connection, appended, now, list(judged.moved.values()))
         if judged.sealed:
             await punches.keep_sealed(connection, judged.sealed)
-        if judged.unknown_badges:
-            rows = [
-                (device_id, punch_id, self._secrets.encrypt(badge.encode(), badge_place(device_id, punch_id)))
-                for device_id, punch_id, badge in judged.unknown_badges
-            ]
+        if judged.unknown_badges and (rows := self._encrypted(judged.unknown_badges)):
             until = now + self._unknown_badge_life
             await punches.keep_unknown_badges(connection, rows, seen_at=now, expires_at=until)
         if judged.conflicts:
             await punches.audit_conflicts(connection, judged.conflicts)
         if judged.forks:
             await devices.mark_forked(connection, judged.forks, now, quiet_minutes=self._fork_quiet_minutes)
+
+    def _encrypted(self, unknown_badges: Sequence[tuple[UUID, UUID, str]]) -> list[tuple[UUID, UUID, bytes]]:
+        """Unknown badges as they are kept; none where the keys went meanwhile: the punches come first."""
+        try:
+            return [
+                (device_id, punch_id, self._secrets.encrypt(badge.encode(), badge_place(device_id, punch_id)))
+                for device_id, punch_id, badge in unknown_badges
+            ]
+        except SecretsUnavailable:
+            return []
 
 
 def _moment(submission: Submission, boots: Mapping[tuple[UUID, UUID], BootClock]) -> datetime | None:
@@ -287,8 +293,8 @@ def _known_by_pin(pin: PinVerdict) -> UUID | Unidentified:
             return employee_id
         case PinVerdict(result=PinResult.THROTTLED):
             return Unidentified(Reason.PIN_THROTTLED)
-        case PinVerdict(result=PinResult.SEEN):
-            # Answered from the record; only a record restored without it would ask once more.
+        case PinVerdict(result=PinResult.UNCHECKED | PinResult.SEEN):
+            # What was seen is answered from the record; only one restored without it would ask once more.
             return Unidentified(Reason.PIN_UNCHECKED)
         case _:
             return _NOT_RECOGNISED

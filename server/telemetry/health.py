@@ -31,8 +31,12 @@ class HealthReport(Struct, frozen=True, kw_only=True):
 
     @property
     def can_record(self) -> bool:
-        """Whether a punch that comes now will be recorded here. Redis is no part of that: it is only the bell."""
-        return self.postgres == OK and self.secrets == OK and not self.draining
+        """Whether a punch that comes now will stand in the record here.
+
+        Redis is no part of that: it is only the bell. Nor are the keys: what can't be opened or judged without them
+        is held, and judged once they are back; a hub that sent its terminals away would help nobody.
+        """
+        return self.postgres == OK and not self.draining
 
 
 class Health:

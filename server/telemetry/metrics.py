@@ -99,6 +99,9 @@ class Metrics:
             "hub_batch_punches", "Punches in one batch", buckets=_BATCH_BUCKETS, registry=self.registry
         )
         self.ingest_depth = Gauge("hub_ingest_depth", "Punches that wait for a writer", registry=self.registry)
+        self.secrets_reachable = Gauge(
+            "hub_secrets_reachable", "1 while the keys' own place answers, else 0", registry=self.registry
+        )
         self._healed = Counter(
             "hub_holes_healed", "Holes in streams that were closed", ["kind"], registry=self.registry
         )

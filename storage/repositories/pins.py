@@ -78,6 +78,17 @@ async def settle_attempt(connection: Connection, key: PunchKey, digest: bytes, *
     await connection.execute(SETTLE_ATTEMPT, *key, digest, "right" if right else "wrong")
 
 
+WITHDRAW_ATTEMPT = """
+DELETE FROM pin_attempts
+WHERE device_id = $1 AND log_id = $2 AND seq = $3 AND digest = $4 AND verdict = 'pending'
+"""
+
+
+async def withdraw_attempt(connection: Connection, key: PunchKey, digest: bytes) -> None:
+    """It was counted, and then nothing could be tried: it counts no longer."""
+    await connection.execute(WITHDRAW_ATTEMPT, *key, digest)
+
+
 KEEP_ANEW = "UPDATE employee_pins SET pin_hash = $3 WHERE employee_id = $1 AND pin_hash = $2"
 
 

@@ -1,87 +1,33 @@
 """From a signed punch to its answer: order in a line, batches that fail for one, lines that break, a hub that ends."""
 
-import asyncio
 import threading
 from collections import Counter as Counted
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import pytest
 
-from protocol.commands import PunchRecord
 from protocol.errors import ErrorCode, Invalid
 from protocol.sealing import NumberCredential
 from protocol.values import Kind, Outcome, Reason
 from server.errors import Refused, as_refused
-from server.services.attendance import Attendance
 from server.services.batch import Settled
 from server.services.hashing import SlowHashes
-from server.services.ingest import Ingest, Result
+from server.services.ingest import Result
 from server.services.pin_hashes import PinHashes
-from server.services.pins import PinCheck
 from server.services.preparation import Checked, Preparation
-from server.telemetry.metrics import Metrics
 from storage.bootstrap import DatabaseDsns
 from storage.errors import RowRefused, StorageUnavailable
-from storage.models import SiteChanges
 from storage.postgres import Database
 from storage.repositories.enrolment import set_pins
-from storage.repositories.pins import Limits
-from tests.builders import ADevice, a_punch
+from tests.builders import a_punch
 from tests.cut_line import Cut, CutLine
+from tests.server.services.counter import SECONDS, open_counter
 from tests.server.services.desk import Desk, a_preparation, an_attendance
 
 pytestmark = pytest.mark.integration
 
-SECONDS = 20
 PIN = "271828"
-
-
-@dataclass
-class Counter:
-    """Where punches are handed in and answers come out, in the order in which they came."""
-
-    ingest: Ingest
-    desk: Desk
-    answers: list[tuple[int, Result]] = field(default_factory=list)
-    rung: list[SiteChanges] = field(default_factory=list)
-    _answered: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def ring(self, batches: Sequence[SiteChanges]) -> None:
-        self.rung += batches
-
-    def submit(
-        self, record: PunchRecord, device: ADevice | None = None, instead: Callable[[Result], None] | None = None
-    ) -> None:
-        """`instead` is called with the answer in place of noting it."""
-        device = device or self.desk.device
-
-        def respond(result: Result) -> None:
-            self.answers.append((record.id, result))
-            self._answered.set()
-
-        self.ingest.submit(
-            record,
-            device_id=device.device_id,
-            site_id=device.site_id,
-            public_key=device.row.public_key,
-            received_at=datetime.now(UTC),
-            respond=instead or respond,
-        )
-
-    async def answered(self, count: int) -> list[tuple[int, Result]]:
-        async with asyncio.timeout(SECONDS):
-            while len(self.answers) < count:
-                self._answered.clear()
-                await self._answered.wait()
-        return self.answers
-
-    async def settle(self, record: PunchRecord) -> Result:
-        self.submit(record)
-        return (await self.answered(len(self.answers) + 1))[-1][1]
 
 
 @pytest.fixture
@@ -89,41 +35,6 @@ def hashes() -> Iterator[SlowHashes]:
     made = SlowHashes(iterations=1, memory_kib=8, lanes=1, threads=1, queue_max=64)
     yield made
     made.close()
-
-
-@asynccontextmanager
-async def open_counter(
-    desk: Desk,
-    hashes: SlowHashes,
-    *,
-    attendance: Attendance | None = None,
-    preparation: Preparation | None = None,
-    queue_max: int = 1_000,
-    batch_max_punches: int = 64,
-) -> AsyncIterator[Counter]:
-    rung: list[SiteChanges] = []
-
-    class Bell:
-        def ring(self, batches: Sequence[SiteChanges]) -> None:
-            rung.extend(batches)
-
-    ingest = Ingest(
-        attendance or desk.attendance,
-        preparation or a_preparation(desk.secrets),
-        PinCheck(desk.database, desk.secrets, hashes, Limits(15, of_number=5, of_device=200, of_site=1_000)),
-        Metrics(version="1"),
-        Bell(),
-        writers=2,
-        batch_max_punches=batch_max_punches,
-        queue_max=queue_max,
-        crypto_threads=2,
-    )
-    ingest.start()
-    try:
-        yield Counter(ingest, desk, rung=rung)
-    finally:
-        await ingest.drain(SECONDS)
-        await ingest.stop()
 
 
 def outcomes(answers: Sequence[tuple[int, Result]]) -> list[tuple[int, object]]:
