@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from importlib.metadata import version
 from uuid import uuid4
 
@@ -28,6 +29,7 @@ from server.rules.people_csv import Grammar
 from server.rules.punches import PunchRules
 from server.secrets.keyring import Rotation
 from server.secrets.local import open_key_file, utc_now
+from server.secrets.provider import KeyKind
 from server.services.account_admin import AccountAdmin
 from server.services.accounts import Accounts
 from server.services.acts import Acts
@@ -168,6 +170,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[HubContext,
         acquire_timeout_seconds=settings.acquire_timeout_seconds,
         command_timeout_seconds=settings.statement_timeout_seconds,
         statement_cache_size=settings.statement_cache_size,
+        login=partial(secrets.login, KeyKind.POSTGRES),
     )
     stack.push_async_callback(database.close)
     hashes = SlowHashes.from_settings(settings)
@@ -195,6 +198,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[HubContext,
     stack.push_async_callback(terminals.stop)
     live_channel = LiveChannel(
         settings.redis_url,
+        login=partial(secrets.login, KeyKind.REDIS),
         on_changes=boards.heard,
         on_gap=lambda: boards.look(Healed.RECONNECT),
         on_loss=metrics.bell_lost,
@@ -250,7 +254,11 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[HubContext,
     )
     upkeep.start()
     stack.push_async_callback(upkeep.stop)
-    guards = Guards.at(settings.redis_url, timeout_seconds=settings.redis_guard_timeout_ms / 1_000)
+    guards = Guards.at(
+        settings.redis_url,
+        timeout_seconds=settings.redis_guard_timeout_ms / 1_000,
+        login=partial(secrets.login, KeyKind.REDIS),
+    )
     stack.push_async_callback(guards.close)
     acts = Acts(database, secrets)
     roster_acts = RosterActs(database, acts, directory, bell)

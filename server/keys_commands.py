@@ -14,10 +14,13 @@ from protocol.values import format_time
 from server.secrets.keyring import LOGINS, UNCHANGING, Rotation
 from server.secrets.local import open_key_file, utc_now
 from server.secrets.provider import KeyInfo, KeyKind, SecretsProvider
-from server.settings import read_settings
+from server.services.logins import LoginNotChanged, drop_old_redis_passwords, new_postgres_login, new_redis_password
+from server.settings import read_settings, text_of
 from server.telemetry.logging import configure_logging
 
 ROTATABLE: Final = sorted(set(KeyKind) - UNCHANGING - LOGINS)
+ROTATOR_DSN: Final = "ATTENDANCE_ROTATOR_DSN"
+"""PostgreSQL as a role that may change the hubs' roles; a hub never has it."""
 
 
 class KeysRefused(Exception):
@@ -35,10 +38,13 @@ def add_keys_commands(commands: argparse._SubParsersAction[argparse.ArgumentPars
         "rotate",
         help="make new keys",
         description="Make new keys. Every hub knows a new key before it is used (ATTENDANCE_KEY_LEAD_SECONDS), and the "
-        "old one serves through its overlap: nobody is logged out. The key-encryption key is followed by hubs "
-        "themselves, which put what is under the old one under the new one.",
+        "old one serves through its overlap: nobody is logged out. After a new key-encryption key (data) hubs put what "
+        "is under the old one under the new one. postgres is the hubs' login, of two roles in turn, changed by "
+        f"{ROTATOR_DSN} (or what {ROTATOR_DSN}_FILE holds). redis is their password there: `settle` drops the old one.",
     )
-    rotate.add_argument("kind", nargs="+", choices=[*ROTATABLE, "all"], help="what for: " + ", ".join(ROTATABLE))
+    rotate.add_argument(
+        "kind", nargs="+", choices=[*ROTATABLE, *sorted(LOGINS), "all"], help="what for (all: all but the two logins)"
+    )
     rotate.add_argument(
         "--emergency",
         action="store_true",
@@ -46,6 +52,13 @@ def add_keys_commands(commands: argparse._SubParsersAction[argparse.ArgumentPars
         "refused at once. Seals and PINs by old keys are good until their overlap ends.",
     )
     rotate.set_defaults(run=_rotate)
+    settle = keys.add_parser(
+        "settle",
+        help="drop passwords whose overlap is over",
+        description="Drop passwords at Redis whose overlap is over, an hour or so after a rotation. PostgreSQL refuses "
+        "the old one by itself.",
+    )
+    settle.set_defaults(run=_settle)
 
 
 def _keys() -> SecretsProvider:
@@ -69,9 +82,33 @@ def _rotate(arguments: argparse.Namespace) -> None:
     kinds = ROTATABLE if "all" in arguments.kind else [KeyKind(kind) for kind in arguments.kind]
     rows = [("KIND", "NEW KEY", "USED FROM")]
     for kind in kinds:
-        made = asyncio.run(keys.rotate(kind, emergency=arguments.emergency))
+        try:
+            made = asyncio.run(_made(keys, kind, emergency=arguments.emergency))
+        except LoginNotChanged as fault:
+            raise KeysRefused(str(fault)) from None
         rows.append((str(kind), made.id, _time(made.active_at)))
     _table(rows)
+
+
+async def _made(keys: SecretsProvider, kind: KeyKind, *, emergency: bool) -> KeyInfo:
+    settings = read_settings(os.environ)
+    match kind:
+        case KeyKind.POSTGRES:
+            if not (dsn := text_of(ROTATOR_DSN)):
+                raise KeysRefused(f"{ROTATOR_DSN} is missing (PostgreSQL as a role that may change the hubs' roles)")
+            return await new_postgres_login(keys, settings, dsn, utc_now(), emergency=emergency)
+        case KeyKind.REDIS:
+            return await new_redis_password(keys, settings, utc_now(), emergency=emergency)
+        case _:
+            return await keys.rotate(kind, emergency=emergency)
+
+
+def _settle(_: argparse.Namespace) -> None:
+    keys = _keys()
+    try:
+        asyncio.run(drop_old_redis_passwords(keys, read_settings(os.environ), utc_now()))
+    except LoginNotChanged as fault:
+        raise KeysRefused(str(fault)) from None
 
 
 def _standing(key: KeyInfo, versions: Sequence[KeyInfo], now: datetime) -> str:

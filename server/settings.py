@@ -285,7 +285,7 @@ def read_settings(environment: Mapping[str, str] | None = None, **overrides: obj
             continue
         variable = PREFIX + item.name.upper()
         try:
-            text = _text(environment, variable)
+            text = text_of(variable, environment)
             if text is not None:
                 values[item.name] = _parse(item.name, text)
             elif item.default is MISSING:
@@ -302,7 +302,8 @@ def read_settings(environment: Mapping[str, str] | None = None, **overrides: obj
     return Settings(**values)
 
 
-def _text(environment: Mapping[str, str], variable: str) -> str | None:
+def text_of(variable: str, environment: Mapping[str, str] = os.environ) -> str | None:
+    """What a variable says, or the file that `<variable>_FILE` names; None where neither is set. Raises ValueError."""
     path = environment.get(f"{variable}_FILE")
     if path is None:
         return environment.get(variable)

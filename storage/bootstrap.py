@@ -45,7 +45,7 @@ async def bootstrap(superuser_dsn: str, passwords: RolePasswords) -> DatabaseDsn
         OSError: nobody listens there.
     """
     await _create_database(superuser_dsn)
-    connection = await _connect_unlogged(_with(superuser_dsn, database=DATABASE))
+    connection = await connect_unlogged(_with(superuser_dsn, database=DATABASE))
     try:
         async with connection.transaction():
             await connection.execute(_ROLES_SQL.read_text(encoding="utf-8"))
@@ -86,7 +86,7 @@ def scram_verifier(password: str) -> str:
 
 
 async def _create_database(superuser_dsn: str) -> None:
-    connection = await _connect_unlogged(superuser_dsn)
+    connection = await connect_unlogged(superuser_dsn)
     try:
         if not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", DATABASE):
             await connection.execute(f"CREATE DATABASE {DATABASE}")
@@ -96,7 +96,8 @@ async def _create_database(superuser_dsn: str) -> None:
         await connection.close()
 
 
-async def _connect_unlogged(dsn: str) -> "asyncpg.Connection[asyncpg.Record]":
+async def connect_unlogged(dsn: str) -> "asyncpg.Connection[asyncpg.Record]":
+    """A session whose statements PostgreSQL doesn't log, whatever it is set to."""
     return await asyncpg.connect(
         dsn,
         timeout=10,

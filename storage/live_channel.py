@@ -17,6 +17,7 @@ import redis.asyncio as redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
+from storage.logins import CurrentLogin, RedisLogin, without_login
 from storage.models import SiteChanges
 
 _PREFIX: Final = "attendance:changes:"
@@ -56,8 +57,12 @@ class LiveChannel:
         publish_timeout_seconds: float = 1,
         retry_seconds: float = 0.5,
         health_check_seconds: float = 5,
+        login: CurrentLogin = lambda: None,
     ) -> None:
-        """`on_gap` is called when the listening begins, each time; `on_loss` when it ends by itself."""
+        """`on_gap` is called when the listening begins, each time; `on_loss` when it ends by itself.
+
+        `login` says at each connecting who signs in with what, where it isn't as the URL says.
+        """
         self._on_changes = on_changes
         self._on_gap = on_gap
         self._on_loss = on_loss
@@ -65,11 +70,19 @@ class LiveChannel:
         self._retry_seconds = retry_seconds
         self._health_check_seconds = health_check_seconds
         self._publisher = redis.from_url(
-            url, socket_timeout=publish_timeout_seconds, socket_connect_timeout=connect_timeout_seconds, retry=None
+            without_login(url),
+            credential_provider=RedisLogin(url, login),
+            socket_timeout=publish_timeout_seconds,
+            socket_connect_timeout=connect_timeout_seconds,
+            retry=None,
         )
         # A listening connection waits for as long as nothing rings.
         self._listener = redis.from_url(
-            url, socket_timeout=None, socket_connect_timeout=connect_timeout_seconds, retry=None
+            without_login(url),
+            credential_provider=RedisLogin(url, login),
+            socket_timeout=None,
+            socket_connect_timeout=connect_timeout_seconds,
+            retry=None,
         )
         self._task: asyncio.Task[None] | None = None
         self.listening = False

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
 from storage.errors import RowRefused, StorageConflict, StorageUnavailable
+from storage.logins import CurrentLogin
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -75,11 +76,26 @@ class Database:
         acquire_timeout_seconds: float = 5,
         command_timeout_seconds: float = 30,
         statement_cache_size: int = 200,
+        login: CurrentLogin = lambda: None,
     ) -> Database:
-        """Open the pool; raises StorageUnavailable, also when commits would not be durable here."""
+        """Open the pool; raises StorageUnavailable, also when commits would not be durable here.
+
+        `login` says at each connecting who logs in with what, where it isn't as the DSN says.
+        """
+
+        async def connect(
+            *arguments: Any,  # noqa: ANN401 - the pool's own, handed on
+            **options: Any,  # noqa: ANN401 - the same
+        ) -> asyncpg.Connection[asyncpg.Record]:
+            if (now := login()) is not None:
+                options |= {"user": now[0], "password": now[1]}
+            connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(*arguments, **options)
+            return connection
+
         with translated():
             pool = await asyncpg.create_pool(
                 dsn,
+                connect=connect,
                 min_size=min_size,
                 max_size=max_size,
                 command_timeout=command_timeout_seconds,
@@ -115,6 +131,10 @@ class Database:
             else:
                 async with connection.transaction():
                     yield connection
+
+    async def connect_anew(self) -> None:
+        """Each connection is replaced once it is given back: by whoever may log in now."""
+        await self._pool.expire_connections()
 
     def terminate(self) -> None:
         """Cut every connection now: whoever waits on one, be it for the end of a query given up, waits no longer."""

@@ -180,6 +180,10 @@ class KeyringSecrets:
         version = self._current(kind)
         return Login(version.user or "", version.secret)
 
+    def logins(self, kind: KeyKind) -> Sequence[Login]:
+        now = self._clock()
+        return [Login(v.user or "", v.secret) for v in self._keys.ring.of(kind) if v.serves(now)]
+
     def versions(self) -> Mapping[KeyKind, Sequence[KeyInfo]]:
         ring = self._keys.ring
         return {kind: [version.info for version in ring.of(kind)] for kind in KeyKind}

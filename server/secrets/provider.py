@@ -149,6 +149,9 @@ class SecretsProvider(Protocol):
     def login(self, kind: KeyKind) -> Login | None:
         """With what to log in at PostgreSQL or Redis now; None where the settings' own URL is all there is."""
 
+    def logins(self, kind: KeyKind) -> Sequence[Login]:
+        """All of that kind that are good, newest first: the next one, the one in use, and one in its overlap."""
+
     # Rotation: a new key is known everywhere (`key_lead_seconds`) before it is used; the old one serves on for a while
     def versions(self) -> Mapping[KeyKind, Sequence[KeyInfo]]:
         """Every key there is, newest first, without its secret."""

@@ -19,6 +19,8 @@ from limits.aio.strategies import MovingWindowRateLimiter
 from redis.asyncio import BlockingConnectionPool
 from redis.exceptions import RedisError
 
+from storage.logins import CurrentLogin, RedisLogin, without_login
+
 _CONNECTIONS: Final = 4
 _REST_SECONDS: Final = 1.0
 """After a failure of Redis it isn't asked for so long: nobody's login waits for one timeout after the other."""
@@ -91,10 +93,11 @@ class Guards:
         )
 
     @classmethod
-    def at(cls, redis_url: str, *, timeout_seconds: float) -> Self:
+    def at(cls, redis_url: str, *, timeout_seconds: float, login: CurrentLogin = lambda: None) -> Self:
         """Connects when it is first asked. `timeout_seconds` bounds all that one attempt waits for Redis."""
         pool = BlockingConnectionPool.from_url(
-            redis_url,
+            without_login(redis_url),
+            credential_provider=RedisLogin(redis_url, login),
             max_connections=_CONNECTIONS,
             timeout=timeout_seconds,
             socket_timeout=timeout_seconds,

@@ -10,7 +10,7 @@ from typing import Final
 
 import structlog
 
-from server.secrets.provider import SecretsError, SecretsProvider
+from server.secrets.provider import KeyKind, SecretsError, SecretsProvider
 from server.services.rewrapping import Rewrapping
 from storage.errors import StorageError
 from storage.postgres import Database
@@ -46,6 +46,7 @@ class Upkeep:
         self._resume_limit_changes = resume_limit_changes
         self._keys_refresh_seconds = keys_refresh_seconds
         self._rewrapping = rewrapping
+        self._login = secrets.login(KeyKind.POSTGRES)
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -73,8 +74,11 @@ class Upkeep:
     async def _renew(self) -> None:
         try:
             await self._secrets.renew()
-        finally:
-            await self._rewrapping.go_on()  # with the keys at hand, whether newer ones could be looked for or not
+        finally:  # what follows goes by the keys at hand, whether newer ones could be looked for or not
+            if (login := self._secrets.login(KeyKind.POSTGRES)) != self._login:
+                self._login = login
+                await self._database.connect_anew()
+            await self._rewrapping.go_on()
 
     async def _tidy(self) -> None:
         async with self._database.connection() as connection:

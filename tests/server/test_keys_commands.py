@@ -1,8 +1,10 @@
 """`attendance-hub secrets`, as an operator types it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from server.__main__ import main
 from server.secrets.local import open_key_file
@@ -10,11 +12,12 @@ from server.secrets.provider import KeyKind
 
 
 @pytest.fixture
-def key_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def key_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     path = tmp_path / "keys.json"
     for name, value in (("POSTGRES_DSN", "postgresql://x"), ("REDIS_URL", "redis://x"), ("KEY_FILE", str(path))):
         monkeypatch.setenv(f"ATTENDANCE_{name}", value)
-    return path
+    yield path
+    structlog.reset_defaults()  # the program logs to a standard error that is this test's alone
 
 
 def test_a_key_is_replaced_and_the_status_tells(key_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
