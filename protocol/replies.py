@@ -190,7 +190,10 @@ class EmployeeListResult(Reply, tag="employee.list.result", kw_only=True, frozen
 
 
 class EmployeeGetResult(Reply, tag="employee.get.result", kw_only=True, frozen=True):
-    """The fields of an `employee.list` item, and where the person is."""
+    """The fields of an `employee.list` item, and where the person is.
+
+    `national_id`, `contact` and `notes` are for whoever may change them; null for everybody else.
+    """
 
     employee_id: Id
     employee_number: str
@@ -202,6 +205,9 @@ class EmployeeGetResult(Reply, tag="employee.get.result", kw_only=True, frozen=T
     status: Status
     since: Time | None
     at_site_id: Id | None
+    national_id: str | None = None
+    contact: str | None = None
+    notes: str | None = None
 
 
 class DepartmentItem(Struct, kw_only=True, frozen=True):

@@ -10,10 +10,24 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta, Struct
 
 from protocol.base import Command, PageCommand, Reply, WriteCommand
-from protocol.values import Badge, BadgeEnd, EmployeeNumber, Id, Name, Pin, Time, check_kept_time
+from protocol.values import (
+    Badge,
+    BadgeEnd,
+    Contact,
+    EmployeeNumber,
+    Id,
+    Name,
+    NationalId,
+    Notes,
+    Pin,
+    Time,
+    check_kept_time,
+)
 
 CsvText = Annotated[str, Meta(max_length=40_000)]
-ImportField = Literal["employee_number", "display_name", "site", "department", "badge", "ignore"]
+ImportField = Literal[
+    "employee_number", "display_name", "site", "department", "badge", "national_id", "contact", "notes", "ignore"
+]
 Column = Annotated[str, Meta(max_length=200)]
 
 
@@ -22,14 +36,22 @@ class EmployeeCreate(WriteCommand, tag="employee.create", kw_only=True, frozen=T
     display_name: Name
     site_id: Id
     department_id: Id
+    national_id: NationalId | None = None
+    contact: Contact | None = None
+    notes: Notes | None = None
 
 
 class EmployeeUpdate(WriteCommand, tag="employee.update", kw_only=True, frozen=True):
+    """An empty `national_id`, `contact` or `notes` takes away what was there."""
+
     employee_id: Id
     employee_number: EmployeeNumber | None = None
     display_name: Name | None = None
     site_id: Id | None = None
     department_id: Id | None = None
+    national_id: NationalId | None = None
+    contact: Contact | None = None
+    notes: Notes | None = None
 
 
 class EmployeeDeactivate(WriteCommand, tag="employee.deactivate", kw_only=True, frozen=True):

@@ -51,6 +51,16 @@ Name = Annotated[
     ),
 ]
 """What people, places and terminals are called: no control or direction characters, no space at either end."""
+NationalId = Annotated[
+    str, Meta(max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]*\Z")
+]
+Contact = Annotated[
+    str, Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]*\Z")
+]
+Notes = Annotated[
+    str, Meta(max_length=2_000, pattern=r"^[^\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]*\Z")
+]
+"""May have several lines."""
 EmployeeNumber = Annotated[str, Meta(min_length=1, max_length=32)]
 """As it is typed at a kiosk; the hub's own grammar (a setting) is narrower."""
 Badge = Annotated[str, Meta(min_length=1, max_length=128)]

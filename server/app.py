@@ -33,6 +33,7 @@ from server.secrets.provider import KeyKind
 from server.services.account_admin import AccountAdmin
 from server.services.accounts import Accounts
 from server.services.acts import Acts
+from server.services.adoption import adopt_people
 from server.services.attendance import Attendance
 from server.services.badges import Badges
 from server.services.bell import Bell
@@ -175,7 +176,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[HubContext,
     stack.push_async_callback(database.close)
     hashes = SlowHashes.from_settings(settings)
     stack.callback(hashes.close)
-    directory = Directory(database)
+    directory = Directory(database, secrets)
     boards = Boards(
         database,
         directory,
@@ -192,6 +193,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[HubContext,
         poll_interval_seconds=settings.heads_poll_interval_ms / 1_000,
     )
     switchboard = Switchboard(boards, directory, terminals)
+    await adopt_people(database, secrets)
     await boards.start()
     stack.push_async_callback(boards.stop)
     await terminals.start()
@@ -313,7 +315,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[HubContext,
             guard=guards.guard("pairing", window_seconds=settings.pairing_window_minutes * 60),
             code_minutes=settings.pairing_code_minutes,
         ),
-        roster=Roster(roster_acts, number_pattern=settings.number_pattern),
+        roster=Roster(roster_acts, secrets, number_pattern=settings.number_pattern),
         badges=Badges(database, secrets, hashes, roster_acts, badge_pattern=settings.badge_pattern),
         people_import=PeopleImport(
             database,

@@ -47,6 +47,36 @@ class Employee:
 
 
 @dataclass(frozen=True, slots=True)
+class SealedPerson:
+    """What is known of a person, encrypted with a key of their own, and that key, wrapped."""
+
+    employee_id: UUID
+    wrapped_key: bytes
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EmployeeRow:
+    """An employee as kept; `clear_name` is what an older hub wrote."""
+
+    employee_id: UUID
+    employee_number: str
+    clear_name: str | None
+    site_id: UUID
+    department_id: UUID
+    active: bool
+    badges: int
+    wrapped_key: bytes | None
+    sealed: bytes | None
+
+    @property
+    def kept(self) -> SealedPerson | None:
+        if self.wrapped_key is None or self.sealed is None:
+            return None
+        return SealedPerson(self.employee_id, self.wrapped_key, self.sealed)
+
+
+@dataclass(frozen=True, slots=True)
 class Device:
     """A terminal; `revoked_at` is also when a retired one was lost.
 

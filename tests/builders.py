@@ -15,9 +15,10 @@ from protocol.sealing import BadgeCredential, Credential, seal
 from protocol.signing import punch_digest, punch_text, sealed_digest, sign_punch
 from protocol.values import Captured, DeviceStatus, Kind, format_time, from_binary, to_binary
 from server.secrets.provider import SecretsProvider
+from server.services.person_seal import Personal, seal_new
 from storage.models import Department, Device, Employee, Site
 from storage.postgres import Connection
-from storage.repositories import enrolment
+from storage.repositories import enrolment, personal
 
 HIRED_AT: Final = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -132,13 +133,21 @@ def a_company(*, sites: int = 2, people: int = 3) -> Company:
     return Company(made, departments, employees)
 
 
+async def add_people(connection: Connection, secrets: SecretsProvider, people: Sequence[Employee]) -> None:
+    """Employees since `HIRED_AT`, with their names."""
+    await enrolment.add_employees(connection, people, HIRED_AT)
+    await personal.keep(
+        connection, [seal_new(secrets, one.employee_id, Personal(display_name=one.display_name)) for one in people]
+    )
+
+
 async def enrol(
     connection: Connection, secrets: SecretsProvider, company: Company, devices: Sequence[ADevice] = ()
 ) -> None:
     """Write a company and its terminals into an empty database, as its owner."""
     await enrolment.add_sites(connection, company.sites)
     await enrolment.add_departments(connection, company.departments)
-    await enrolment.add_employees(connection, company.employees, HIRED_AT)
+    await add_people(connection, secrets, company.employees)
     badges = [(secrets.badge_hash(badge_of(employee)), employee.employee_id) for employee in company.employees]
     await enrolment.assign_badges(connection, badges, HIRED_AT)
     await enrolment.add_devices(connection, [device.row for device in devices])

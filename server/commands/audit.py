@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Final
 from uuid import UUID
 
 from protocol.accounts import AuditItem, AuditList, AuditListResult
@@ -11,9 +12,14 @@ from server.commands.cursors import make_cursor, read_cursor
 from server.commands.people import sees
 from server.errors import Refused
 from server.hub.connection import Connection
+from server.secrets.provider import SecretsProvider
 from server.services.acts import Actor
-from storage.repositories import audit
+from server.services.person_seal import is_sealed, shown
+from storage.models import SealedPerson
+from storage.repositories import audit, personal
 from storage.repositories.audit import Asked, Entry, EntryPosition
+
+_NOBODY: Final = UUID(int=0)
 
 
 async def list_audit(connection: Connection, command: AuditList, actor: Actor) -> AuditListResult:
@@ -40,11 +46,13 @@ async def list_audit(connection: Connection, command: AuditList, actor: Actor) -
             after=after,
             limit=command.limit + 1,
         )
-    page = found[: command.limit]
+        page = found[: command.limit]
+        ids = {one.employee_id for one in page if is_sealed(one.before) or is_sealed(one.after)}
+        kept = await personal.find(database, [employee_id for employee_id in ids if employee_id is not None])
     more = len(found) > command.limit
     return AuditListResult(
         re=command.id,
-        items=[_item(entry) for entry in page],
+        items=[_item(context.secrets, entry, kept.get(entry.employee_id or _NOBODY)) for entry in page],
         next_cursor=make_cursor(context.secrets, "audit", (page[-1].at, page[-1].audit_id)) if more else None,
     )
 
@@ -56,7 +64,8 @@ async def _read_of(connection: Connection, actor: Actor, employee_id: UUID) -> N
     await connection.context.acts.read(actor, "audit.read", f"employee:{employee_id}", employee_id=employee_id)
 
 
-def _item(entry: Entry) -> AuditItem:
+def _item(secrets: SecretsProvider, entry: Entry, kept: SealedPerson | None) -> AuditItem:
+    before, after = (shown(secrets, kept, fields) for fields in (entry.before, entry.after))
     return AuditItem(
         audit_id=entry.audit_id,
         at=format_time(entry.at),
@@ -65,8 +74,8 @@ def _item(entry: Entry) -> AuditItem:
         action=entry.action,
         subject=entry.subject,
         employee_id=entry.employee_id,
-        before=entry.before,
-        after=entry.after,
+        before=before,
+        after=after,
         address=entry.address,
         request_id=entry.request_id,
     )

@@ -20,9 +20,11 @@ from server.commands.actor import actor_of
 from server.commands.cursors import make_cursor, read_cursor
 from server.errors import Refused
 from server.hub.connection import Connection
-from server.rules.permissions import Scope
+from server.rules.permissions import Scope, is_permitted
 from server.services.directory import Position, fold
+from server.services.person_seal import Personal, personal_of
 from storage.models import Employee
+from storage.repositories import personal
 
 
 async def list_employees(connection: Connection, command: EmployeeList) -> EmployeeListResult:
@@ -79,6 +81,7 @@ async def get_employee(connection: Connection, command: EmployeeGet) -> Employee
     await context.acts.read(
         actor, "employee.read", f"employee:{employee.employee_id}", employee_id=employee.employee_id
     )
+    about = await _personal(connection, employee.employee_id)
     feed = context.boards.feeds.get(employee.site_id)
     change = feed.people.get(employee.employee_id) if feed else None
     return EmployeeGetResult(
@@ -93,7 +96,20 @@ async def get_employee(connection: Connection, command: EmployeeGet) -> Employee
         status=change.status if change else Status.OUT,
         since=format_time(change.since) if change and change.since else None,
         at_site_id=change.at_site_id if change else None,
+        national_id=about.national_id,
+        contact=about.contact,
+        notes=about.notes,
     )
+
+
+async def _personal(connection: Connection, employee_id: UUID) -> Personal:
+    """What is known of a person beyond their name, for those alone who may change it."""
+    context = connection.context
+    if not is_permitted(connection.caller.role, "employee.update"):
+        return Personal()
+    async with context.database.connection() as database:
+        kept = (await personal.find(database, [employee_id])).get(employee_id)
+    return personal_of(context.secrets, kept, None)
 
 
 async def list_departments(connection: Connection, command: DepartmentList) -> DepartmentListResult:

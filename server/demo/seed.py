@@ -11,9 +11,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from protocol.values import DeviceStatus, from_binary, parse_time
 from server.demo.company import Company, Device
 from server.secrets.provider import SecretsProvider
+from server.services.person_seal import Personal, seal_new
 from server.services.pin_hashes import HashSecret, keep_pin
 from storage import models
-from storage.repositories import accounts, enrolment
+from storage.repositories import accounts, enrolment, personal
 
 """argon2id of a password, or of a PIN's keyed hash."""
 
@@ -41,6 +42,7 @@ async def seed(migrator_dsn: str, company: Company, secrets: SecretsProvider, ha
                 [models.Department(item.department_id, item.site_id, item.name) for item in company.departments],
             )
             await enrolment.add_employees(connection, _employees(company), hired_at)
+            await personal.keep(connection, _sealed(company, secrets))
             badges = [(secrets.badge_hash(employee.badge), employee.employee_id) for employee in company.employees]
             await enrolment.assign_badges(connection, badges, hired_at)
             await enrolment.set_pins(connection, pins)
@@ -83,6 +85,13 @@ def _employees(company: Company) -> list[models.Employee]:
             active=True,
             badges=1,
         )
+        for employee in company.employees
+    ]
+
+
+def _sealed(company: Company, secrets: SecretsProvider) -> list[models.SealedPerson]:
+    return [
+        seal_new(secrets, employee.employee_id, Personal(display_name=employee.display_name))
         for employee in company.employees
     ]
 

@@ -18,7 +18,7 @@ import msgspec
 
 from protocol.errors import Invalid
 from protocol.roster import ImportField
-from protocol.values import Name
+from protocol.values import Contact, Name, NationalId, Notes
 
 DELIMITERS: Final = (",", ";", "\t")
 MAX_SHOWN: Final = 32
@@ -26,6 +26,7 @@ _HEADER_LINE: Final = 1
 _FORMULA: Final = frozenset("=+-@\uff1d\uff0b\uff0d\uff20")
 """What spreadsheets take for the beginning of a formula, in both widths."""
 
+_ABOUT: Final[Mapping[str, object]] = {"national_id": NationalId, "contact": Contact, "notes": Notes}
 _NO_BREAK: Final = "\u00a0"
 """Spreadsheets put it where people typed a space."""
 
@@ -41,6 +42,8 @@ _USUAL_NAMES: Final[Mapping[_Column, str]] = {
     "site": "site site_name location workplace branch centro centro_de_trabajo centro_trabajo sede lugar "
     "lugar_de_trabajo delegacion sucursal tienda",
     "department": "department department_name dept team section departamento depto dpto seccion equipo area",
+    "national_id": "national_id dni nif nie",
+    "contact": "contact contacto",
     "badge": "badge badge_number badge_id card card_number card_id tag tarjeta numero_de_tarjeta numero_tarjeta "
     "num_tarjeta no_tarjeta n_tarjeta codigo_tarjeta codigo_de_tarjeta credencial acreditacion",
 }
@@ -73,6 +76,19 @@ class Row:
     site: str | None
     department: str | None
     badge: str | None
+    national_id: str | None = None
+    contact: str | None = None
+    notes: str | None = None
+
+    @property
+    def personal(self) -> dict[str, str | None]:
+        """What it says of the person."""
+        return {
+            "display_name": self.display_name,
+            "national_id": self.national_id,
+            "contact": self.contact,
+            "notes": self.notes,
+        }
 
 
 @dataclass(slots=True)
@@ -196,6 +212,9 @@ def _row(line: int, cells: Sequence[str], columns: Mapping[_Column, int]) -> Row
         site=cell("site") or None,
         department=cell("department") or None,
         badge=cell("badge") or None,
+        national_id=cell("national_id") or None,
+        contact=cell("contact") or None,
+        notes=cell("notes") or None,
     )
 
 
@@ -206,6 +225,9 @@ def _faults(row: Row, grammar: Grammar) -> Iterator[tuple[str | None, str]]:
         "site": row.site,
         "department": row.department,
         "badge": row.badge,
+        "national_id": row.national_id,
+        "contact": row.contact,
+        "notes": row.notes,
     }
     for name, text in cells.items():
         if text is not None and text[:1] in _FORMULA:
@@ -218,13 +240,15 @@ def _faults(row: Row, grammar: Grammar) -> Iterator[tuple[str | None, str]]:
             yield name, "is not what an employee number looks like"
         elif name == "badge" and text is not None and grammar.badge.fullmatch(text) is None:
             yield name, "is not what a badge looks like"
-        elif name == "display_name" and text is not None and not _is_name(text):
+        elif name == "display_name" and text is not None and not _fits(text, Name):
             yield name, "is no name, or too long"
+        elif name in _ABOUT and text is not None and not _fits(text, _ABOUT[name]):
+            yield name, "is too long"
 
 
-def _is_name(text: str) -> bool:
+def _fits(text: str, type_: object) -> bool:
     try:
-        msgspec.convert(text, Name)
+        msgspec.convert(text, type=type_)
     except msgspec.ValidationError:
         return False
     return True

@@ -13,9 +13,10 @@ from protocol.roster import ImportLine
 from server.rules.people_csv import Fault, Row, Table, shown
 from server.rules.permissions import Scope
 from server.services.directory import fold
+from server.services.person_seal import OnRoll, Personal
 from server.services.roster_acts import Home
 from storage.models import Department, Employee, Site
-from storage.repositories.roster import HeldBadge, PersonRow
+from storage.repositories.roster import HeldBadge
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -26,7 +27,7 @@ class Record:
 
     sites: Sequence[Site]
     departments: Sequence[Department]
-    people: dict[str, PersonRow] = field(default_factory=dict)
+    people: dict[str, OnRoll] = field(default_factory=dict)
     hashes: dict[str, bytes] = field(default_factory=dict)
     holds: dict[bytes, HeldBadge] = field(default_factory=dict)
     now: datetime = _EPOCH
@@ -38,8 +39,8 @@ class Plan:
 
     now: datetime
     lines: list[ImportLine] = field(default_factory=list)
-    added: list[Employee] = field(default_factory=list)
-    changed: list[tuple[PersonRow, PersonRow]] = field(default_factory=list)
+    added: list[tuple[Employee, Personal]] = field(default_factory=list)
+    changed: list[tuple[OnRoll, OnRoll]] = field(default_factory=list)
     badges: list[tuple[bytes, UUID]] = field(default_factory=list)
     expired: list[HeldBadge] = field(default_factory=list)
 
@@ -92,7 +93,7 @@ class _Planner:
         if known is None:
             person = self._new(row)
             self._badge(row, person.employee_id)
-            self.plan.added.append(person)
+            self.plan.added.append((person, Personal().changed(**row.personal)))
             return ImportLine(line=row.line, employee_number=row.employee_number, outcome="create")
         if not (self._scope.allows_site(known.site_id) and self._scope.allows_department(known.department_id)):
             raise _FaultyError("employee_number", "is taken")
@@ -101,7 +102,7 @@ class _Planner:
         home = self._home(row, Home(known.site_id, known.department_id))
         after = replace(
             known,
-            display_name=row.display_name or known.display_name,
+            personal=known.personal.changed(**row.personal),
             site_id=home.site_id,
             department_id=home.department_id,
         )

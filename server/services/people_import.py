@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -22,11 +22,14 @@ from server.rules.people_csv import Grammar, Table, TooManyRowsError, read_table
 from server.secrets.provider import SecretsProvider
 from server.services.acts import Actor
 from server.services.import_plan import Plan, Record, make_plan
+from server.services.person_seal import OnRoll, PersonKey, key_for, opened
 from server.services.roster import described, differences, note_move
 from server.services.roster_acts import Home, Move, RosterAct, RosterActs, slices
+from storage.models import SealedPerson
 from storage.postgres import Connection, Database
-from storage.repositories import enrolment, people, presence, roster
+from storage.repositories import enrolment, people, personal, presence, roster
 from storage.repositories.audit import PersonNote
+from storage.repositories.roster import PersonRow
 
 _ACTION: Final = "employee.import"
 
@@ -38,6 +41,14 @@ class Upload:
     next_part: int = 0
     size_bytes: int = 0
     parts: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Sealed:
+    """What an import writes, encrypted."""
+
+    people: list[SealedPerson] = field(default_factory=list)
+    notes: list[PersonNote] = field(default_factory=list)
 
 
 class PeopleImport:
@@ -87,7 +98,7 @@ class PeopleImport:
                 await roster.queue_imports(roster_act.connection)
                 plan = await self._plan(roster_act.connection, actor, table)
                 if plan.is_faultless:
-                    await _write(roster_act, plan)
+                    await _write(roster_act, plan, await asyncio.to_thread(self._seal, plan))
                 return _report(command, plan, done=plan.is_faultless)
 
             # The request is the whole file, of which this command has the end alone.
@@ -102,14 +113,39 @@ class PeopleImport:
 
     async def _plan(self, connection: Connection, actor: Actor, table: Table) -> Plan:
         record = Record(sites=await people.sites(connection), departments=await people.departments(connection))
+        found: list[PersonRow] = []
         for numbers in slices(sorted(row.employee_number for row in table.rows)):
-            for person in await roster.lock_numbers(connection, numbers):
-                record.people[person.employee_number] = person
+            found += await roster.lock_numbers(connection, numbers)
+        record.people = await asyncio.to_thread(self._opened, found)
         record.hashes = await asyncio.to_thread(self._hashes, table)
         for hashes in slices(sorted(record.hashes.values())):
             record.holds |= await roster.lock_holds(connection, hashes)
         record.now = await presence.commit_clock(connection)
         return await asyncio.to_thread(make_plan, table, record, actor.scope)
+
+    def _opened(self, found: Sequence[PersonRow]) -> dict[str, OnRoll]:
+        return {person.employee_number: opened(self._secrets, person) for person in found}
+
+    def _seal(self, plan: Plan) -> _Sealed:
+        """What is to be written of people, and what was done to each; a badge is told by its being given alone."""
+        sealed = _Sealed()
+        given = {employee_id for _, employee_id in plan.badges}
+        for person, about in plan.added:
+            key = PersonKey.new(self._secrets, person.employee_id)
+            sealed.people.append(key.seal(about))
+            told = described(person, about) | _badge_given(person.employee_id, given)
+            sealed.notes.append(PersonNote(person.employee_id, None, key.hide(told)))
+            given.discard(person.employee_id)
+        for before, after in plan.changed:
+            key = key_for(self._secrets, after.employee_id, after.kept)
+            if after.personal != before.personal:
+                sealed.people.append(key.seal(after.personal))
+            was, is_ = differences(described(before, before.personal), described(after, after.personal))
+            is_ |= _badge_given(after.employee_id, given)
+            sealed.notes.append(PersonNote(after.employee_id, key.hide(was), key.hide(is_)))
+            given.discard(after.employee_id)
+        sealed.notes += [PersonNote(employee_id, {}, _badge_given(employee_id, given)) for employee_id in given]
+        return sealed
 
     def _hashes(self, table: Table) -> dict[str, bytes]:
         return {row.badge: self._secrets.badge_hash(row.badge) for row in table.rows if row.badge is not None}
@@ -128,39 +164,27 @@ def _report(command: EmployeeImport, plan: Plan, *, done: bool) -> EmployeeImpor
     )
 
 
-async def _write(roster_act: RosterAct, plan: Plan) -> None:
+async def _write(roster_act: RosterAct, plan: Plan, sealed: _Sealed) -> None:
     connection, act = roster_act.connection, roster_act.act
     outcomes = plan.outcomes
     await act.note(_ACTION, after={name: outcomes[name] for name in ("create", "update", "unchanged")})
     for added in slices(plan.added):
-        await enrolment.add_employees(connection, added, plan.now)
+        await enrolment.add_employees(connection, [person for person, _ in added], plan.now)
         roster_act.moves += [
-            Move(person.employee_id, None, Home(person.site_id, person.department_id)) for person in added
+            Move(person.employee_id, None, Home(person.site_id, person.department_id)) for person, _ in added
         ]
     for changed in slices(plan.changed):
         await roster.update_people(connection, [after for _, after in changed])
         for before, after in changed:
             note_move(roster_act, before, after)
+    for kept in slices(sealed.people):
+        await personal.keep(connection, kept)
     for over in plan.expired:
         await roster.end_badge(connection, over.badge_id, over.valid_until or plan.now, None)
     for badges in slices(plan.badges):
         await enrolment.assign_badges(connection, badges, plan.now)
-    for notes in slices(await asyncio.to_thread(_notes, plan)):
+    for notes in slices(sealed.notes):
         await act.note_people(_ACTION, notes)
-
-
-def _notes(plan: Plan) -> list[PersonNote]:
-    """What was done to each person; a badge is told by its being given alone."""
-    given = {employee_id for _, employee_id in plan.badges}
-    notes = [
-        PersonNote(person.employee_id, None, described(person) | _badge_given(person.employee_id, given))
-        for person in plan.added
-    ]
-    changed = {after.employee_id: differences(described(before), described(after)) for before, after in plan.changed}
-    for employee_id in changed.keys() | (given - {person.employee_id for person in plan.added}):
-        before, after = changed.get(employee_id, ({}, {}))
-        notes.append(PersonNote(employee_id, before, after | _badge_given(employee_id, given)))
-    return notes
 
 
 def _badge_given(employee_id: UUID, given: Set[UUID]) -> dict[str, Any]:

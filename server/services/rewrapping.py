@@ -15,6 +15,7 @@ from uuid import UUID
 import structlog
 
 from server.secrets.provider import BlobBroken, KeyInfo, KeyKind, SecretsProvider
+from server.services.person_seal import key_binding
 from server.services.second_factor import totp_binding
 from storage.postgres import Database
 from storage.repositories import wrapped
@@ -28,6 +29,7 @@ Binding = Callable[[UUID], bytes]
 WRAPPED: Final[Sequence[tuple[WrappedColumn, Binding]]] = (
     (wrapped.SECOND_FACTORS, totp_binding),
     (wrapped.PENDING_SECOND_FACTORS, totp_binding),
+    (wrapped.PERSON_KEYS, key_binding),
 )
 """All that outlives the overlap of a key-encryption key; unknown badges are forgotten sooner."""
 

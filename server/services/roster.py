@@ -25,19 +25,22 @@ from protocol.roster import (
 from protocol.values import format_time
 from server.errors import Refused
 from server.rules.permissions import Scope
+from server.secrets.provider import SecretsProvider
 from server.services.acts import Actor
+from server.services.person_seal import PERSONAL_FIELDS, OnRoll, Personal, PersonKey, key_for, opened
 from server.services.roster_acts import Home, Move, RosterAct, RosterActs
 from storage.models import Employee
 from storage.postgres import Connection
-from storage.repositories import enrolment, fleet, presence, roster
+from storage.repositories import enrolment, fleet, personal, presence, roster
 from storage.repositories.roster import PersonRow
 
 
 class Roster:
     """Every method may raise StorageError and SecretsUnavailable."""
 
-    def __init__(self, acts: RosterActs, *, number_pattern: re.Pattern[str]) -> None:
+    def __init__(self, acts: RosterActs, secrets: SecretsProvider, *, number_pattern: re.Pattern[str]) -> None:
         self._acts = acts
+        self._secrets = secrets
         self._number_pattern = number_pattern
 
     async def create(self, actor: Actor, command: EmployeeCreate) -> EmployeeCreated:
@@ -58,13 +61,16 @@ class Roster:
                 badges=0,
             )
             now = await presence.commit_clock(act.connection)
+            key = PersonKey.new(self._secrets, person.employee_id)
+            about = Personal().changed(**told(command))
             await enrolment.add_employees(act.connection, [person], now)
+            await personal.keep(act.connection, [key.seal(about)])
             roster_act.moves.append(Move(person.employee_id, None, home))
             await act.note(
                 "employee.create",
                 f"employee:{person.employee_id}",
                 employee_id=person.employee_id,
-                after=described(person),
+                after=key.hide(described(person, about)),
             )
             return EmployeeCreated(re=command.id, employee_id=person.employee_id)
 
@@ -77,11 +83,11 @@ class Roster:
 
         async def perform(roster_act: RosterAct) -> EmployeeUpdated:
             act = roster_act.act
-            person = await locked_person(roster_act, command.employee_id)
+            person = opened(self._secrets, await locked_person(roster_act, command.employee_id))
             changed = replace(
                 person,
                 employee_number=command.employee_number or person.employee_number,
-                display_name=command.display_name or person.display_name,
+                personal=person.personal.changed(**told(command)),
                 site_id=command.site_id or person.site_id,
                 department_id=command.department_id or person.department_id,
             )
@@ -89,15 +95,18 @@ class Roster:
                 return EmployeeUpdated(re=command.id)
             if home_of(changed) != home_of(person):
                 await check_home(act.connection, actor.scope, home_of(changed))
+            key = key_for(self._secrets, person.employee_id, person.kept)
             await roster.update_people(act.connection, [changed])
+            if changed.personal != person.personal:
+                await personal.keep(act.connection, [key.seal(changed.personal)])
             note_move(roster_act, person, changed)
-            before, after = differences(described(person), described(changed))
+            before, after = differences(described(person, person.personal), described(changed, changed.personal))
             await act.note(
                 "employee.update",
                 f"employee:{person.employee_id}",
                 employee_id=person.employee_id,
-                before=before,
-                after=after,
+                before=key.hide(before),
+                after=key.hide(after),
             )
             return EmployeeUpdated(re=command.id)
 
@@ -174,9 +183,9 @@ def home_of(person: PersonRow) -> Home:
     return Home(person.site_id, person.department_id)
 
 
-def note_move(roster_act: RosterAct, before: PersonRow, after: PersonRow) -> None:
+def note_move(roster_act: RosterAct, before: OnRoll, after: OnRoll) -> None:
     """Boards are told of another name or place; of who left the company only where they still are."""
-    if (before.display_name, home_of(before)) == (after.display_name, home_of(after)):
+    if (before.personal.display_name, home_of(before)) == (after.personal.display_name, home_of(after)):
         return
     active = before.deactivated_at is None
     roster_act.moves.append(
@@ -184,11 +193,16 @@ def note_move(roster_act: RosterAct, before: PersonRow, after: PersonRow) -> Non
     )
 
 
-def described(person: PersonRow | Employee) -> dict[str, Any]:
-    """A person as audits tell it."""
+def told(command: EmployeeCreate | EmployeeUpdate) -> dict[str, str | None]:
+    """What a command says of a person."""
+    return {name: getattr(command, name) for name in PERSONAL_FIELDS}
+
+
+def described(person: PersonRow | Employee, about: Personal) -> dict[str, Any]:
+    """A person as audits tell it, in the clear."""
     return {
         "employee_number": person.employee_number,
-        "display_name": person.display_name,
+        **about.fields,
         "site_id": str(person.site_id),
         "department_id": str(person.department_id),
     }
@@ -196,5 +210,5 @@ def described(person: PersonRow | Employee) -> dict[str, Any]:
 
 def differences(before: dict[str, Any], after: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Of two descriptions, what isn't the same."""
-    changed = [name for name in after if before.get(name) != after[name]]
-    return {name: before.get(name) for name in changed}, {name: after[name] for name in changed}
+    changed = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    return {name: before.get(name) for name in changed}, {name: after.get(name) for name in changed}

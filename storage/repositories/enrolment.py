@@ -45,8 +45,8 @@ async def add_departments(connection: Connection, departments: Sequence[Departme
 
 ADD_EMPLOYEES = """
 WITH added AS (
-    INSERT INTO employees (employee_id, employee_number, display_name, site_id, department_id, hired_at)
-    SELECT *, $6::timestamptz FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::uuid[])
+    INSERT INTO employees (employee_id, employee_number, site_id, department_id, hired_at)
+    SELECT *, $5::timestamptz FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[])
     RETURNING employee_id
 )
 INSERT INTO presence (employee_id) SELECT employee_id FROM added
@@ -54,12 +54,14 @@ INSERT INTO presence (employee_id) SELECT employee_id FROM added
 
 
 async def add_employees(connection: Connection, employees: Sequence[Employee], hired_at: datetime) -> None:
-    """Active employees, who are out until their first punch. Boards that are already watched aren't told."""
+    """Active employees, who are out until their first punch. Boards that are already watched aren't told.
+
+    Their names are no part of this: `personal.keep` has them, encrypted.
+    """
     await connection.execute(
         ADD_EMPLOYEES,
         [employee.employee_id for employee in employees],
         [employee.employee_number for employee in employees],
-        [employee.display_name for employee in employees],
         [employee.site_id for employee in employees],
         [employee.department_id for employee in employees],
         hired_at,

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import asyncpg
 
-from storage.models import BadgeHolder, Department, Employee, PersonAtWork, Site
+from storage.models import BadgeHolder, Department, EmployeeRow, PersonAtWork, Site
 from storage.postgres import Connection
 
 _READ_AT_ONCE: Final = 1_000
@@ -22,23 +22,25 @@ SELECT e.employee_id, e.employee_number, e.display_name, e.site_id, e.department
        e.deactivated_at IS NULL AS active,
        count(b.badge_id) FILTER (
            WHERE b.revoked_at IS NULL AND (b.valid_until IS NULL OR b.valid_until > now())
-       ) AS badges
-FROM employees e LEFT JOIN badges b USING (employee_id)
-GROUP BY e.employee_id
+       ) AS badges, p.wrapped_key, p.sealed
+FROM employees e LEFT JOIN badges b USING (employee_id) LEFT JOIN personal_data p USING (employee_id)
+GROUP BY e.employee_id, p.employee_id
 """
 CHANGED_EMPLOYEES = """
 WITH changed AS (
     SELECT employee_id FROM employees WHERE changed_version > $1
     UNION SELECT employee_id FROM badges WHERE changed_version > $1
+    UNION SELECT employee_id FROM personal_data WHERE changed_version > $1
     UNION SELECT unnest($2::uuid[])
 )
 SELECT e.employee_id, e.employee_number, e.display_name, e.site_id, e.department_id,
        e.deactivated_at IS NULL AS active,
        count(b.badge_id) FILTER (
            WHERE b.revoked_at IS NULL AND (b.valid_until IS NULL OR b.valid_until > now())
-       ) AS badges
+       ) AS badges, p.wrapped_key, p.sealed
 FROM changed JOIN employees e USING (employee_id) LEFT JOIN badges b USING (employee_id)
-GROUP BY e.employee_id
+     LEFT JOIN personal_data p USING (employee_id)
+GROUP BY e.employee_id, p.employee_id
 """
 TEMPORARY_BADGES = """
 SELECT employee_id, min(valid_until) AS valid_until FROM badges
@@ -55,17 +57,17 @@ async def departments(connection: Connection) -> list[Department]:
     return [Department(*row) for row in await connection.fetch(DEPARTMENTS)]
 
 
-async def employees(connection: Connection) -> list[Employee]:
-    return [Employee(*row) for row in await connection.fetch(EMPLOYEES)]
+async def employees(connection: Connection) -> list[EmployeeRow]:
+    return [EmployeeRow(*row) for row in await connection.fetch(EMPLOYEES)]
 
 
-async def changed_employees(connection: Connection, version: int, also: Sequence[UUID]) -> list[Employee]:
+async def changed_employees(connection: Connection, version: int, also: Sequence[UUID]) -> list[EmployeeRow]:
     """Who changed, or whose badges did, after a version of the directory; and these others. Needs a transaction.
 
     Thousands are read in slices: at a stroke they would be felt by everyone else on this hub.
     """
     rows = connection.cursor(CHANGED_EMPLOYEES, version, list(also), prefetch=_READ_AT_ONCE)
-    return [Employee(*row) async for row in rows]
+    return [EmployeeRow(*row) async for row in rows]
 
 
 async def temporary_badges(connection: Connection) -> dict[UUID, datetime]:

@@ -3,39 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from storage.models import Site
+import asyncpg
+
+from storage.models import SealedPerson, Site
 from storage.postgres import Connection
+from storage.repositories import personal
 
 
 @dataclass(frozen=True, slots=True)
 class PersonRow:
-    """A person's row, locked."""
+    """A person's row, locked; `clear_name` is what an older hub wrote."""
 
     employee_id: UUID
     employee_number: str
-    display_name: str
     site_id: UUID
     department_id: UUID
     deactivated_at: datetime | None
+    erased_at: datetime | None
+    clear_name: str | None = None
+    kept: SealedPerson | None = None
 
 
 # Weaker than FOR UPDATE: who assigns another's badge in the same moment only asks that the person exists.
 LOCK_PERSON = """
-SELECT employee_id, employee_number, display_name, site_id, department_id, deactivated_at
+SELECT employee_id, employee_number, site_id, department_id, deactivated_at, erased_at, display_name
 FROM employees WHERE employee_id = $1 FOR NO KEY UPDATE
 """
 LOCK_NUMBERS = """
-SELECT employee_id, employee_number, display_name, site_id, department_id, deactivated_at
+SELECT employee_id, employee_number, site_id, department_id, deactivated_at, erased_at, display_name
 FROM employees WHERE employee_number = ANY ($1::text[]) ORDER BY employee_id FOR NO KEY UPDATE
 """
 
 
 READ_PERSON = """
-SELECT employee_id, employee_number, display_name, site_id, department_id, deactivated_at
+SELECT employee_id, employee_number, site_id, department_id, deactivated_at, erased_at, display_name
 FROM employees WHERE employee_id = $1
 """
 
@@ -48,12 +53,18 @@ async def read_person(connection: Connection, employee_id: UUID) -> PersonRow | 
 
 async def lock_person(connection: Connection, employee_id: UUID) -> PersonRow | None:
     row = await connection.fetchrow(LOCK_PERSON, employee_id)
-    return None if row is None else PersonRow(*row)
+    return None if row is None else (await _with_kept(connection, [row]))[0]
 
 
 async def lock_numbers(connection: Connection, numbers: Sequence[str]) -> list[PersonRow]:
     """Whoever has one of these numbers."""
-    return [PersonRow(*row) for row in await connection.fetch(LOCK_NUMBERS, list(numbers))]
+    return await _with_kept(connection, await connection.fetch(LOCK_NUMBERS, list(numbers)))
+
+
+async def _with_kept(connection: Connection, rows: Sequence[asyncpg.Record]) -> list[PersonRow]:
+    # Read once the rows are locked: joined to them, it could be as it was before the wait for the lock.
+    kept = await personal.find(connection, [row["employee_id"] for row in rows])
+    return [replace(PersonRow(*row), kept=kept.get(row["employee_id"])) for row in rows]
 
 
 QUEUE_IMPORTS = "SELECT pg_advisory_xact_lock(hashtextextended('employee.import', 0))"
@@ -75,21 +86,18 @@ async def department_site(connection: Connection, department_id: UUID) -> UUID |
 
 UPDATE_PEOPLE = """
 UPDATE employees e
-SET employee_number = n.employee_number, display_name = n.display_name,
-    site_id = n.site_id, department_id = n.department_id
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::uuid[])
-  AS n (employee_id, employee_number, display_name, site_id, department_id)
+SET employee_number = n.employee_number, site_id = n.site_id, department_id = n.department_id
+FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[]) AS n (employee_id, employee_number, site_id, department_id)
 WHERE e.employee_id = n.employee_id
 """
 
 
 async def update_people(connection: Connection, people: Sequence[PersonRow]) -> None:
-    """Write locked people back: number, name and place."""
+    """Write locked people back: number and place."""
     await connection.execute(
         UPDATE_PEOPLE,
         [person.employee_id for person in people],
         [person.employee_number for person in people],
-        [person.display_name for person in people],
         [person.site_id for person in people],
         [person.department_id for person in people],
     )

@@ -36,6 +36,7 @@ class WrappedColumn:
 
 SECOND_FACTORS: Final = WrappedColumn("accounts", "account_id", "totp_secret")
 PENDING_SECOND_FACTORS: Final = WrappedColumn("accounts", "account_id", "totp_pending")
+PERSON_KEYS: Final = WrappedColumn("personal_data", "employee_id", "wrapped_key")
 
 
 async def page(connection: Connection, where: WrappedColumn, after: UUID, limit: int) -> list[tuple[UUID, bytes]]:

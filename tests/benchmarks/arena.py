@@ -21,12 +21,13 @@ from server.demo.seed import seed
 from server.secrets.local import open_key_file
 from server.secrets.provider import SecretsProvider
 from server.services.hashing import SlowHashes
+from server.services.person_seal import Personal, seal_new
 from server.settings import Settings
 from storage.bootstrap import DATABASE, DatabaseDsns, bootstrap
 from storage.embedded import EmbeddedPostgres, EmbeddedValkey
 from storage.migrate import migrate
 from storage.models import Device, Employee
-from storage.repositories import enrolment
+from storage.repositories import enrolment, personal
 from tests.benchmarks import machine
 from tests.benchmarks.processes import Child
 from tests.running_hub import ONE_MACHINE, free_port
@@ -227,17 +228,25 @@ async def _add_people(dsns: DatabaseDsns, company: Company, secrets: SecretsProv
             )
             people.append(person)
             held.append((secrets.badge_hash(badge), person.employee_id))
-    await _write_people(dsns, people, held, company.hired_at)
+    await _write_people(dsns, secrets, people, held, company.hired_at)
     return badges
 
 
 async def _write_people(
-    dsns: DatabaseDsns, people: Sequence[Employee], held: Sequence[tuple[bytes, UUID]], hired_at: str
+    dsns: DatabaseDsns,
+    secrets: SecretsProvider,
+    people: Sequence[Employee],
+    held: Sequence[tuple[bytes, UUID]],
+    hired_at: str,
 ) -> None:
     connection = await asyncpg.connect(dsns.migrator)
     try:
         async with connection.transaction():
             await enrolment.add_employees(connection, people, parse_time(hired_at))
+            await personal.keep(
+                connection,
+                [seal_new(secrets, one.employee_id, Personal(display_name=one.display_name)) for one in people],
+            )
             await enrolment.assign_badges(connection, held, parse_time(hired_at))
     finally:
         await connection.close()

@@ -226,6 +226,29 @@ async def test_acts_and_looks_stand_in_the_audit_without_secrets(admin: Connecti
     assert "314159" not in str(entries)
 
 
+async def test_what_is_known_of_a_person_is_shown_to_who_may_change_it_alone(
+    admin: Connection, there: Connection, place: Place
+) -> None:
+    about = {"national_id": "12345678Z", "contact": "+34 600 000 000", "notes": "Turno de mañana.\nLleva gafas."}
+    employee_id = await hire(admin, place, **about)
+    assert (await admin.result("employee.get", employee_id=employee_id)).items() >= about.items()
+    await write(admin, "employee.update", employee_id=employee_id, national_id="", notes="Turno de tarde.")
+    changed = {"national_id": None, "contact": about["contact"], "notes": "Turno de tarde."}
+    await known(there, employee_id, **changed)
+    (item,) = [
+        one for one in await all_items(admin, "employee.list", 500, site_id=place.site_id)
+        if one["employee_id"] == employee_id
+    ]  # fmt: skip
+    assert not item.keys() & about.keys()
+    entries = (await there.result("audit.list", employee_id=employee_id, action="employee."))["items"]
+    update, create = (
+        next(one for one in entries if one["action"] == f"employee.{act}") for act in ("update", "create")
+    )
+    assert create["after"].items() >= about.items()
+    assert update["before"] == {"national_id": about["national_id"], "notes": about["notes"]}
+    assert update["after"] == {"national_id": None, "notes": "Turno de tarde."}
+
+
 async def test_lists_are_no_look_into_a_record(admin: Connection, place: Place) -> None:
     employee_id = await hire(admin, place)
     await admin.result("employee.list", site_id=place.site_id)

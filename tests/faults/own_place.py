@@ -24,7 +24,7 @@ from storage.embedded import EmbeddedPostgres, EmbeddedValkey
 from storage.migrate import migrate
 from storage.models import Device, Employee
 from storage.repositories import accounts, enrolment
-from tests.builders import HIRED_AT, Company, a_company, badge_of
+from tests.builders import HIRED_AT, Company, a_company, add_people, badge_of
 from tests.contract.demo_file import Account, DeviceKey
 from tests.contract.tokens import login
 from tests.running_hub import ONE_MACHINE, ServingHub
@@ -82,7 +82,7 @@ class OwnPlace:
             async with connection.transaction():
                 await enrolment.add_sites(connection, self.company.sites)
                 await enrolment.add_departments(connection, self.company.departments)
-                await enrolment.add_employees(connection, self.company.employees, HIRED_AT)
+                await add_people(connection, secrets, self.company.employees)
                 badges = [(secrets.badge_hash(badge_of(one)), one.employee_id) for one in self.company.employees]
                 await enrolment.assign_badges(connection, badges, HIRED_AT)
                 await enrolment.add_devices(connection, rows)

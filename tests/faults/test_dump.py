@@ -1,4 +1,4 @@
-"""What a thief of the database has: no badge, no PIN, no sealed credential that opens without the key file."""
+"""What a thief of the database has: no name, no badge, no PIN, no sealed credential that opens without the key file."""
 
 import hashlib
 import hmac
@@ -75,7 +75,8 @@ def key_file(demo: RunningDemo) -> str:
 
 async def test_no_credential_stands_in_the_dump(demo: RunningDemo, used: Message) -> None:
     text = await the_dump(demo)
-    assert demo.file.employees[0].display_name.encode() in text, "the dump holds what may be there"
+    assert demo.file.employees[0].employee_id.encode() in text, "the dump holds what may be there"
+    assert found_anywhere(text, [employee.display_name for employee in demo.file.employees]) == {}
     badges = [employee.badge for employee in demo.file.employees] + UNKNOWN_BADGES
     assert found_anywhere(text, badges) == {}
     pins = {employee.pin for employee in demo.file.employees} | {TYPED_PIN, used["number"]}
@@ -92,7 +93,7 @@ async def test_the_search_would_find_a_planted_one(demo: RunningDemo) -> None:
         try:
             await database.execute(
                 "INSERT INTO planted VALUES ($1, $2, $3, $4)",
-                f"badge {one.badge}, PIN {two.pin}.",
+                f"badge {one.badge} of {one.display_name}, PIN {two.pin}.",
                 two.badge.encode(),
                 int(three.pin),
                 hashlib.sha256(three.badge.encode()).digest(),
@@ -101,6 +102,7 @@ async def test_the_search_would_find_a_planted_one(demo: RunningDemo) -> None:
         finally:
             await database.execute("DROP TABLE planted")
     assert set(found_anywhere(text, [one.badge, two.badge, three.badge])) == {one.badge, two.badge}
+    assert set(found_anywhere(text, [one.display_name, two.display_name])) == {one.display_name}
     wanted = {two.pin} | ({three.pin} if not three.pin.startswith("0") else set())
     assert wanted <= set(found_words(without_times(text), [two.pin, three.pin]))
     assert set(found_anywhere(text, keyless(three.badge, [b""]))) >= {hashlib.sha256(three.badge.encode()).digest()}

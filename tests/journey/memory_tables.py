@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 
 from storage.models import JournalKey, PunchKey
-from storage.repositories import devices, enrolment, people, presence, punches
+from storage.repositories import devices, enrolment, people, personal, presence, punches
 
 JournalHead = tuple[int, bytes | None]
 """(last_seq, last_digest)"""
@@ -273,10 +273,11 @@ def _employees(tables: Tables) -> list[Row]:
     now = tables.clock()
     return [
         Row(
-            **{
-                name: employee[name]
-                for name in ("employee_id", "employee_number", "display_name", "site_id", "department_id")
-            },
+            employee_id=employee["employee_id"],
+            employee_number=employee["employee_number"],
+            display_name=None,
+            site_id=employee["site_id"],
+            department_id=employee["department_id"],
             active=employee["deactivated_at"] is None,
             badges=sum(
                 badge["employee_id"] == employee["employee_id"]
@@ -284,6 +285,8 @@ def _employees(tables: Tables) -> list[Row]:
                 and (badge["valid_until"] is None or badge["valid_until"] > now)
                 for badge in tables.badges
             ),
+            wrapped_key=employee["wrapped_key"],
+            sealed=employee["sealed"],
         )
         for employee in tables.employees.values()
     ]
@@ -350,11 +353,16 @@ def _add_departments(tables: Tables, *columns: Sequence[Any]) -> None:
         _put(tables.departments, department_id, Row(department_id=department_id, site_id=site_id, name=name))
 
 
-def _add_employees(tables: Tables, *columns: Any) -> None:  # noqa: ANN401 - five columns, and the day
-    names = ("employee_id", "employee_number", "display_name", "site_id", "department_id")
+def _add_employees(tables: Tables, *columns: Any) -> None:  # noqa: ANN401 - four columns, and the day
+    names = ("employee_id", "employee_number", "site_id", "department_id")
     for values in zip(*columns[:-1], strict=True):
         _put(tables.employees, values[0], Row(**dict(zip(names, values, strict=True)), deactivated_at=None))
         tables.presence[values[0]] = Row(employee_id=values[0], status="out", since=None, at_site_id=None)
+
+
+def _keep_personal(tables: Tables, *columns: Sequence[Any]) -> None:
+    for employee_id, wrapped_key, sealed in zip(*columns, strict=True):
+        tables.employees[employee_id] = tables.employees[employee_id].changed(wrapped_key=wrapped_key, sealed=sealed)
 
 
 def _assign_badges(
@@ -409,6 +417,7 @@ WRITES: Final[Mapping[str, Callable[..., None]]] = {
     enrolment.ADD_SITES: _add_sites,
     enrolment.ADD_DEPARTMENTS: _add_departments,
     enrolment.ADD_EMPLOYEES: _add_employees,
+    personal.KEEP: _keep_personal,
     enrolment.ASSIGN_BADGES: _assign_badges,
     enrolment.ADD_DEVICES: _add_devices,
     devices.WELCOMED: _heard,

@@ -20,9 +20,10 @@ from server.secrets.local import LocalSecrets, open_key_file
 from server.services.attendance import Attendance
 from server.services.batch import Settled, Submission
 from server.services.directory import Directory
+from server.services.person_seal import personal_of
 from server.services.preparation import Preparation
 from storage.errors import RowRefused, StorageConflict
-from storage.models import Change, Counted, Journal, Presence, StoredPunch
+from storage.models import Change, Counted, Employee, EmployeeRow, Journal, Presence, StoredPunch
 from storage.postgres import Connection, Database
 from storage.repositories import devices, people, presence, punches
 from tests.builders import HIRED_AT, ADevice, Company, a_punch, badge_of, enrol, resigned
@@ -322,9 +323,15 @@ async def test_boards_and_streams_are_written_under_their_locks(books: Books) ->
             await presence.append_changes(connection, {}, TEN, [nowhere])
 
 
+def _employee(secrets: LocalSecrets, row: EmployeeRow) -> Employee:
+    name = personal_of(secrets, row.kept, row.clear_name).display_name
+    return Employee(row.employee_id, row.employee_number, name, row.site_id, row.department_id, row.active, row.badges)
+
+
 async def test_people_are_read_with_their_badges(books: Books, secrets: LocalSecrets) -> None:
     async with books.database.transaction(snapshot=True) as connection:
-        assert {row.employee_id: row for row in await people.employees(connection)} == {
+        rows = await people.employees(connection)
+        assert {row.employee_id: _employee(secrets, row) for row in rows} == {
             row.employee_id: row for row in books.company.employees
         }
         assert sorted(row.site_id for row in await people.sites(connection)) == sorted(
@@ -402,7 +409,7 @@ async def test_the_same_history_leaves_the_same_rows_and_answers_in_both_stores(
     ends: list[tuple[Dump, list[object]]] = []
     async with AsyncExitStack() as stack:
         for books in [await in_memory(secrets), await in_postgres(secrets, migrated_cluster, stack)]:
-            directory = Directory(books.database)
+            directory = Directory(books.database, secrets)
             await directory.read(-1)
             attendance = Attendance(books.database, secrets, directory, PunchRules(), unknown_badge_minutes=15)
             answers: list[object] = []

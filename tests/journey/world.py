@@ -103,7 +103,7 @@ class HubProcess(Process):
         self.rung: list[SiteChanges] = []
         self._world = world
         database = Database(as_any(world.store.pool(self._trap)), acquire_timeout_seconds=5)
-        self._directory = Directory(database)
+        self._directory = Directory(database, world.secrets)
         self._ingest = Ingest(
             Attendance(database, world.secrets, self._directory, PunchRules(), unknown_badge_minutes=15),
             Preparation(

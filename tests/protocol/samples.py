@@ -237,6 +237,9 @@ MESSAGES: Final[dict[str, Message]] = {
         status=Status.OUT,
         since=None,
         at_site_id=None,
+        national_id="12345678Z",
+        contact="+34 600 000 000",
+        notes=None,
     ),
     "department.list.result": replies.DepartmentListResult(
         re=12, items=[DepartmentItem(department_id=DEPARTMENT, site_id=SITE, name="Logística")], next_cursor=None

@@ -195,6 +195,6 @@ async def open_desk(
 ) -> Desk:
     devices = [a_device(site) for site in company.sites for _ in range(devices_per_site)]
     await enrol(owner, secrets, company, devices)
-    directory = Directory(database)
+    directory = Directory(database, secrets)
     await directory.read(2)
     return Desk(database, owner, secrets, directory, an_attendance(database, secrets, directory), company, devices)

@@ -10,14 +10,15 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from server.secrets.local import open_key_file
+from server.secrets.local import LocalSecrets, open_key_file
 from server.services import directory as module
 from server.services.directory import Directory
+from server.services.person_seal import Personal, seal_new
 from storage.bootstrap import DatabaseDsns
-from storage.models import Employee
+from storage.models import Employee, EmployeeRow
 from storage.postgres import Connection, Database
-from storage.repositories import enrolment, people
-from tests.builders import HIRED_AT, Company, a_company, enrol
+from storage.repositories import people, personal
+from tests.builders import Company, a_company, add_people, enrol
 
 pytestmark = pytest.mark.integration
 
@@ -29,6 +30,7 @@ class Book:
     owner: "asyncpg.Connection[asyncpg.Record]"
     directory: Directory
     company: Company
+    secrets: LocalSecrets
     reads: list[int] = field(default_factory=list)
     ahead: timedelta = timedelta()
 
@@ -37,6 +39,10 @@ class Book:
 
     async def look(self) -> None:
         await self.directory.read(await self.version())
+
+    async def rename(self, employee: Employee, name: str) -> None:
+        sealed = seal_new(self.secrets, employee.employee_id, Personal(display_name=name))
+        await personal.keep(self.owner, [sealed])
 
     def names(self, query: str | None = None) -> list[str]:
         return [employee.display_name for employee in self.directory.by_name(query)]
@@ -47,11 +53,12 @@ async def book(database_dsns: DatabaseDsns, tmp_path: Path, monkeypatch: pytest.
     owner = await asyncpg.connect(database_dsns.migrator)
     database = await Database.connect(database_dsns.hub_a, min_size=1, max_size=2)
     company = a_company(sites=2, people=3)
-    await enrol(owner, open_key_file(tmp_path / "keys.json"), company)
-    made = Book(owner, Directory(database, lambda: datetime.now(UTC) + made.ahead), company)
+    secrets = open_key_file(tmp_path / "keys.json")
+    await enrol(owner, secrets, company)
+    made = Book(owner, Directory(database, secrets, lambda: datetime.now(UTC) + made.ahead), company, secrets)
     changed = people.changed_employees
 
-    async def counted(connection: Connection, version: int, also: Sequence[UUID]) -> list[Employee]:
+    async def counted(connection: Connection, version: int, also: Sequence[UUID]) -> list[EmployeeRow]:
         found = await changed(connection, version, also)
         made.reads.append(len(found))
         return found
@@ -65,9 +72,9 @@ async def book(database_dsns: DatabaseDsns, tmp_path: Path, monkeypatch: pytest.
 
 async def test_only_who_changed_is_read_and_stands_in_the_order_of_names(book: Book) -> None:
     first, second, *_ = book.company.employees
-    await book.owner.execute("UPDATE employees SET display_name = 'Zoe' WHERE employee_id = $1", first.employee_id)
+    await book.rename(first, "Zoe")
     new = Employee(uuid4(), "900", "Íñigo", first.site_id, first.department_id, active=True, badges=0)
-    await enrolment.add_employees(book.owner, [new], HIRED_AT)
+    await add_people(book.owner, book.secrets, [new])
     await book.owner.execute("UPDATE badges SET revoked_at = now() WHERE employee_id = $1", second.employee_id)
     await book.look()
     assert book.reads == [3]

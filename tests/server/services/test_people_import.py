@@ -88,7 +88,7 @@ async def office(database_dsns: DatabaseDsns, tmp_path: Path) -> AsyncIterator[O
     await enrol(owner, secrets, company)
     account = accounts.Account(account_id=uuid4(), username="admin", role=Role.ADMIN, password_hash="x")
     await accounts.add_account(owner, account)
-    directory, bell = Directory(database), Bell()
+    directory, bell = Directory(database, secrets), Bell()
     await directory.read(1)
     service = PeopleImport(
         database,
