@@ -66,6 +66,12 @@ class EmployeeRehire(WriteCommand, tag="employee.rehire", kw_only=True, frozen=T
     employee_id: Id
 
 
+class EmployeeErase(WriteCommand, tag="employee.erase", kw_only=True, frozen=True):
+    """Of someone inactive: what is known of them is deleted once a second admin sends this as well; punches stay."""
+
+    employee_id: Id
+
+
 class EmployeeImport(WriteCommand, tag="employee.import", kw_only=True, frozen=True):
     """People as CSV text with a header line, in parts of one connection: `part` 0, 1, 2 …, the `last` of which does it.
 
@@ -152,6 +158,7 @@ RosterCommand = (
     | EmployeeUpdate
     | EmployeeDeactivate
     | EmployeeRehire
+    | EmployeeErase
     | EmployeeImport
     | BadgeList
     | BadgeAssign
@@ -181,6 +188,12 @@ class EmployeeDeactivated(Reply, tag="employee.deactivate.result", kw_only=True,
 
 class EmployeeRehired(Reply, tag="employee.rehire.result", kw_only=True, frozen=True):
     pass
+
+
+class EmployeeErased(Reply, tag="employee.erase.result", kw_only=True, frozen=True):
+    """`requested`: another admin has yet to send the same."""
+
+    state: Literal["requested", "erased"]
 
 
 class ImportLine(Struct, kw_only=True, frozen=True):
@@ -281,6 +294,7 @@ RosterReply = (
     | EmployeeUpdated
     | EmployeeDeactivated
     | EmployeeRehired
+    | EmployeeErased
     | EmployeeImported
     | BadgeListResult
     | BadgeAssigned

@@ -39,6 +39,7 @@ from server.services.badges import Badges
 from server.services.bell import Bell
 from server.services.boards import Boards
 from server.services.directory import Directory
+from server.services.erasure import Erasure, replay_erasures
 from server.services.fleet import Fleet
 from server.services.guards import Guards
 from server.services.hashing import SlowHashes
@@ -193,7 +194,9 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[HubContext,
         poll_interval_seconds=settings.heads_poll_interval_ms / 1_000,
     )
     switchboard = Switchboard(boards, directory, terminals)
+    await replay_erasures(database, secrets)
     await adopt_people(database, secrets)
+    boards.on_new_epoch = partial(replay_erasures, database, secrets)
     await boards.start()
     stack.push_async_callback(boards.stop)
     await terminals.start()
@@ -316,6 +319,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[HubContext,
             code_minutes=settings.pairing_code_minutes,
         ),
         roster=Roster(roster_acts, secrets, number_pattern=settings.number_pattern),
+        erasure=Erasure(roster_acts, secrets),
         badges=Badges(database, secrets, hashes, roster_acts, badge_pattern=settings.badge_pattern),
         people_import=PeopleImport(
             database,

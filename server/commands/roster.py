@@ -23,6 +23,7 @@ from protocol.roster import (
     DepartmentUpdate,
     EmployeeCreate,
     EmployeeDeactivate,
+    EmployeeErase,
     EmployeeImport,
     EmployeeImported,
     EmployeeRehire,
@@ -62,6 +63,8 @@ async def handle(connection: Connection, command: RosterCommand) -> Reply | None
             return await context.roster.deactivate(actor, command)
         case EmployeeRehire():
             return await context.roster.rehire(actor, command)
+        case EmployeeErase():
+            return await context.erasure.erase(actor, command)
         case EmployeeImport():
             return await import_people(connection, command)
         case BadgeList():

@@ -21,6 +21,7 @@ from server.services.acts import Acts
 from server.services.badges import Badges
 from server.services.boards import Boards
 from server.services.directory import Directory
+from server.services.erasure import Erasure
 from server.services.fleet import Fleet
 from server.services.ingest import Ingest
 from server.services.kiosks import Kiosks
@@ -73,6 +74,7 @@ class HubContext:
     pairing: Pairing
     fleet: Fleet
     roster: Roster
+    erasure: Erasure
     badges: Badges
     places: Places
     people_import: PeopleImport

@@ -47,6 +47,7 @@ PERMISSIONS: Final[Mapping[str, Mapping[Role, Reach]]] = {
     "employee.update": _ADMINS,
     "employee.deactivate": _ADMINS,
     "employee.rehire": _ADMINS,
+    "employee.erase": _ADMINS,
     "employee.import": _ADMINS,
     "badge.list": _ADMINS,
     "badge.assign": _ADMINS,

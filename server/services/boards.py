@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
 import structlog
 
+from server.secrets.provider import SecretsUnavailable
 from server.services.directory import Directory
 from server.services.site_feed import SiteFeed
 from server.telemetry.metrics import Healed, Metrics
@@ -27,6 +28,10 @@ from storage.repositories import presence
 _READ_AT_ONCE: Final = 2_000
 _LOOKS_TO_REACH: Final = 2
 _log = structlog.get_logger()
+
+
+async def _nothing() -> None:
+    pass
 
 
 class Boards:
@@ -55,6 +60,9 @@ class Boards:
         self.epoch: UUID | None = None
         """What the database counts in, as of the last look."""
         self.feeds: dict[UUID, SiteFeed] = {}
+        self.on_new_epoch: Callable[[], Awaitable[object]] = _nothing
+        """What a database that was restored must go through; again at each look until it succeeds."""
+        self._is_new_epoch = False
         self.on_advance: Callable[[SiteFeed], None] = lambda _: None
 
     async def start(self) -> None:
@@ -256,6 +264,14 @@ class Boards:
             except Exception as error:  # noqa: BLE001 - without this look a silent Redis would leave boards wrong for good
                 _log.error("reading heads failed", exc_info=error)
 
+    async def _welcome_epoch(self) -> None:
+        try:
+            await self.on_new_epoch()
+        except SecretsUnavailable as error:
+            _log.warning("what a restored database must forget isn't known yet", fault=type(error).__name__)
+        else:
+            self._is_new_epoch = False
+
     async def _look(self, kind: Healed) -> None:
         reached = {site_id: (feed.epoch, feed.offset) for site_id, feed in self.feeds.items()}
         async with self._database.connection() as connection:
@@ -270,7 +286,10 @@ class Boards:
                 self._went_back = False
         if epoch != self.epoch:
             self._directory.forget()  # its versions count anew as well
+            self._is_new_epoch = True
         self.epoch = epoch
+        if self._is_new_epoch:
+            await self._welcome_epoch()
         await self._directory.read(version)
         for site_id, head in heads.items():
             feed = self._feed(site_id)

@@ -159,12 +159,17 @@ class Roster:
             raise Invalid("employee_number", "is not what an employee number looks like")
 
 
-async def locked_person(roster_act: RosterAct, employee_id: UUID) -> PersonRow:
-    """A person within the actor's scope, whose row is this act's until it ends. Raises Refused(not_found)."""
+async def locked_person(roster_act: RosterAct, employee_id: UUID, *, or_erased: bool = False) -> PersonRow:
+    """A person within the actor's scope, whose row is this act's until it ends.
+
+    Raises Refused: not_found, conflict (employee_id) where they were erased and that isn't asked for.
+    """
     person = await roster.lock_person(roster_act.connection, employee_id)
     scope = roster_act.act.actor.scope
     if person is None or not (scope.allows_site(person.site_id) and scope.allows_department(person.department_id)):
         raise Refused(ErrorCode.NOT_FOUND, "employee")
+    if person.erased_at is not None and not or_erased:
+        raise Refused(ErrorCode.CONFLICT, "is erased", details={"field": "employee_id"})
     return person
 
 

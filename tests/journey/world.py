@@ -139,6 +139,7 @@ class HubProcess(Process):
             pairing=as_any(None),
             fleet=as_any(None),
             roster=as_any(None),
+            erasure=as_any(None),
             badges=as_any(None),
             places=as_any(None),
             people_import=as_any(None),

@@ -64,6 +64,7 @@ from protocol.roster import (
     EmployeeCreated,
     EmployeeDeactivate,
     EmployeeDeactivated,
+    EmployeeErased,
     EmployeeImported,
     EmployeeRehired,
     EmployeeUpdated,
@@ -145,6 +146,7 @@ SCRIPT: dict[str, Answer] = {
     "employee.update": EmployeeUpdated(re=1),
     "employee.deactivate": EmployeeDeactivated(re=1),
     "employee.rehire": EmployeeRehired(re=1),
+    "employee.erase": EmployeeErased(re=1, state="requested"),
     "employee.import": EmployeeImported(re=1, done=True, created=1, updated=0, unchanged=0, faults=0, lines=[]),
     "employee.get": EmployeeGetResult(
         re=1,
@@ -203,6 +205,7 @@ CASES: list[tuple[str, list[str], str, dict[str, Any]]] = [
         {"employee_id": LUCIA, "display_name": "Lucía F.", "site_id": None, "department_id": ALMACEN},
     ),
     ("employee deactivate 1042", ["y"], "employee.deactivate", {"employee_id": LUCIA}),
+    ("employee erase 1042", ["y"], "employee.erase", {"employee_id": LUCIA}),
     ("employee rehire 1042", [], "employee.rehire", {"employee_id": LUCIA}),
     ("employee import /dev/null|--map|Nº=employee_number", [], "employee.import", {"part": 0, "last": True, "csv": ""}),
     ("badge list 1042", [], "badge.list", {"employee_id": LUCIA}),

@@ -177,6 +177,12 @@ async def _(cell: Cell) -> Message:
     return await cell.write("employee.rehire", employee_id=str(gone))
 
 
+@asks("employee.erase")
+async def _(cell: Cell) -> Message:
+    gone = cell.world.person("in") if cell.role is not Role.ADMIN else await cell.world.deactivated(cell.side)
+    return await cell.write("employee.erase", employee_id=str(gone))
+
+
 @asks("employee.import")
 async def _(cell: Cell) -> Message:
     site = cell.world.place.company.sites[0]

@@ -46,6 +46,7 @@ COMMANDS: Final[dict[str, Command]] = {
     ),
     "employee.deactivate": roster.EmployeeDeactivate(id=72, request_key=KEY, employee_id=EMPLOYEE),
     "employee.rehire": roster.EmployeeRehire(id=73, request_key=KEY, employee_id=EMPLOYEE),
+    "employee.erase": roster.EmployeeErase(id=90, request_key=KEY, employee_id=EMPLOYEE),
     "employee.import": roster.EmployeeImport(
         id=74,
         request_key=KEY,
@@ -75,6 +76,7 @@ MESSAGES: Final[dict[str, Message]] = {
     "employee.update.result": roster.EmployeeUpdated(re=71),
     "employee.deactivate.result": roster.EmployeeDeactivated(re=72),
     "employee.rehire.result": roster.EmployeeRehired(re=73),
+    "employee.erase.result": roster.EmployeeErased(re=90, state="requested"),
     "employee.import.result": roster.EmployeeImported(
         re=74,
         done=False,

@@ -29,6 +29,8 @@ from protocol.roster import (
     EmployeeCreated,
     EmployeeDeactivate,
     EmployeeDeactivated,
+    EmployeeErase,
+    EmployeeErased,
     EmployeeRehire,
     EmployeeRehired,
     EmployeeUpdate,
@@ -64,6 +66,14 @@ def add(commands: Commands) -> None:
     )
     who(deactivate, say)
     who(noun.write("rehire", say("the same person works here again"), employee_rehire), say)
+
+    erase = noun.write(
+        "erase",
+        say("name and details are deleted for good, once a second administrator says so too"),
+        employee_erase,
+        asks=always,
+    )
+    who(erase, say)
 
     imported = noun.write("import", say("people from a CSV file, all or none"), employee_import, prepare=read_file)
     complete_files(imported.add_argument("file", metavar=say("FILE"), help=say("CSV with a header line; -: stdin")))
@@ -177,6 +187,21 @@ async def employee_rehire(desk: Desk, options: argparse.Namespace, output: Outpu
     employee = await employee_named(desk, options.employee)
     await desk.do(partial(EmployeeRehire, employee_id=employee.id), EmployeeRehired)
     output.done(output.say("works here again: {who}", who=employee.label), employee_id=employee.id)
+
+
+async def employee_erase(desk: Desk, options: argparse.Namespace, output: Output) -> None:
+    say = output.say
+    employee = await employee_named(desk, options.employee)
+    if not options.yes:
+        employee = await with_name(desk, employee)
+    question = say("Erase {who}? Name and details are gone for good; punches stay.", who=employee.label)
+    desk.prompts.confirm(question, yes=options.yes)
+    erased = await desk.do(partial(EmployeeErase, employee_id=employee.id), EmployeeErased)
+    if erased.state == "requested":
+        done = say("asked for: another administrator has to say the same of {who}", who=employee.label)
+    else:
+        done = say("erased: {who}", who=employee.label)
+    output.done(done, employee_id=employee.id, state=erased.state)
 
 
 async def employee_import(desk: Desk, options: argparse.Namespace, output: Output) -> None:

@@ -104,6 +104,13 @@ ANSWERS: Final[Mapping[str, str]] = {
     "nobody was signed in": "no había sesión",
     "changed: {who}": "cambiado: {who}",
     "deactivated: {who}": "de baja: {who}",
+    "asked for: another administrator has to say the same of {who}": (
+        "pedido: falta que otro administrador lo pida de {who}"
+    ),
+    "erased: {who}": "borrado: {who}",
+    "Erase {who}? Name and details are gone for good; punches stay.": (
+        "¿Borrar a {who}? El nombre y los datos desaparecen para siempre; los fichajes quedan."
+    ),
     "works here again: {who}": "de nuevo en alta: {who}",
     "ended: the badge of {who}": "anulada: la tarjeta de {who}",
     "set: the PIN of {who}": "puesto: el PIN de {who}",

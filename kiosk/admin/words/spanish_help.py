@@ -90,6 +90,9 @@ HELP: Final[Mapping[str, str]] = {
     "punches are refused from now on; the record stays": (
         "desde ahora se rechazan sus fichajes; el registro se conserva"
     ),
+    "name and details are deleted for good, once a second administrator says so too": (
+        "el nombre y los datos se borran para siempre, cuando lo pide también un segundo administrador"
+    ),
     "the same person works here again": "la misma persona vuelve a trabajar aquí",
     "people from a CSV file, all or none": "personas de un archivo CSV, todas o ninguna",
     "CSV with a header line; -: stdin": "CSV con una línea de cabecera; -: entrada estándar",

@@ -16,6 +16,7 @@ export const PERMISSIONS = {
   "employee.update": ADMIN,
   "employee.deactivate": ADMIN,
   "employee.rehire": ADMIN,
+  "employee.erase": ADMIN,
   "employee.import": ADMIN,
   "badge.list": ADMIN,
   "badge.assign": ADMIN,

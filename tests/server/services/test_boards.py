@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from protocol.values import Kind, Status
+from server.secrets.provider import SecretsUnavailable
 from server.services.boards import Boards
 from server.services.site_feed import SiteFeed
 from server.telemetry.metrics import Healed, Metrics
@@ -257,9 +258,22 @@ async def test_a_new_epoch_is_a_board_read_afresh(desk: Desk) -> None:
         await punches(desk, random.Random(6), 8)
         await settled(desk, boards)
         before = boards.feeds[desk.device.site_id].epoch
+        told: list[object] = []
+
+        async def restored() -> None:
+            told.append(boards.epoch)
+            if len(told) == 1:
+                raise SecretsUnavailable
+
+        boards.on_new_epoch = restored
         await desk.owner.execute("UPDATE stream_epochs SET timeline = timeline + 1")
         await until(lambda: all(feed.epoch != before for feed in boards.feeds.values()))
         await settled(desk, boards)
+        await until(lambda: len(told) == 2)
+        await asyncio.sleep(0.2)
+        assert told == [boards.epoch] * 2, (
+            "what a restored database must forget is asked until it is known, then not again"
+        )
 
 
 async def test_what_this_hub_committed_is_there_at_once(desk: Desk) -> None:
