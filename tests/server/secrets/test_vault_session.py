@@ -54,13 +54,17 @@ async def test_a_secret_id_serves_once_and_the_next_one_takes_its_place(
     client: VaultClient, login: VaultLogin, tmp_path: Path
 ) -> None:
     first = login.wrapped_file.read_text()
-    session = VaultSession(client, login)
+    away_seconds = 0.0
+    session = VaultSession(client, login, monotonic=lambda: away_seconds)
     await session.start()
     assert session.state is VaultState.OK
     assert (await session.ask(verified))["data"]["policies"] == [vault_setup.HUB]
     second = login.wrapped_file.read_text()
     assert second != first
     assert stat.S_IMODE(login.wrapped_file.stat().st_mode) == 0o600
+    away_seconds = login.wrap_hours * 1_800 + 1
+    await session._renew()
+    assert login.wrapped_file.read_text() != second, "it is replaced long before it ends"
     await session.stop()
     with pytest.raises(VaultFault, match="denies it"):
         await client.ask(session._token or "none", verified)
