@@ -1,4 +1,4 @@
-"""`attendance-hub secrets status | rotate`: what keys there are, and new ones in their place. No key is ever shown."""
+"""`attendance-hub secrets`: what keys there are, and new ones in their place. No key is ever shown."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from server.secrets.provider import KeyInfo, KeyKind, SecretsProvider
 from server.services.logins import LoginNotChanged, drop_old_redis_passwords, new_postgres_login, new_redis_password
 from server.settings import read_settings, text_of
 from server.telemetry.logging import configure_logging
+from server.vault_commands import add_init
 
 ROTATABLE: Final = sorted(set(KeyKind) - UNCHANGING - LOGINS)
 ROTATOR_DSN: Final = "ATTENDANCE_ROTATOR_DSN"
@@ -32,6 +33,7 @@ def add_keys_commands(commands: argparse._SubParsersAction[argparse.ArgumentPars
     keys = commands.add_parser(
         "secrets", help="the hub's keys", description="The hub's keys, as ATTENDANCE_… says where they are."
     ).add_subparsers(dest="keys_command", required=True)
+    add_init(keys)
     status = keys.add_parser("status", help="which keys there are, and until when they serve")
     status.set_defaults(run=_status)
     rotate = keys.add_parser(
