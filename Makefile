@@ -4,6 +4,8 @@ SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 VENV := .venv
 BIN := $(VENV)/bin
+# The tools of security-check have a place of their own: what they depend on is none of ours.
+SECURITY := $(VENV)/security
 
 # Where things are; override on the command line: make demo PORT=9000
 PORT ?= 8080
@@ -25,7 +27,7 @@ STAMP := $(VENV)/.installed-$(shell cat $(LOCKS) | cksum | cut -d ' ' -f 1)
 TIMED = started=$$(date +%s); status=0; $(1) || status=$$?; \
 	echo "$(2): $$(( $$(date +%s) - started )) s"; exit $$status
 
-.PHONY: help setup dev demo kiosk admin test tests-unit tests-integration tests-e2e bench test-faults format lint lock
+.PHONY: help setup dev demo kiosk admin test tests-unit tests-integration tests-e2e bench test-faults format lint security-check lock
 
 help: ## Say what there is
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -89,7 +91,14 @@ lint: setup ## Form, lint rules, types and import contracts
 	@$(call TIMED,{ $(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy \
 		&& $(BIN)/lint-imports --no-logo; },lint)
 
+security-check: setup ## Security linters, dependency audit, secret scan of tree and history (OFFLINE=1: no audit)
+	@test -x $(SECURITY)/bin/python || $(UV) venv --quiet --python $(BIN)/python $(SECURITY)
+	@UV_PYTHON_DOWNLOADS=never $(UV) pip install --quiet --python $(SECURITY)/bin/python --no-build --no-deps \
+		--require-hashes -r .locks/security.txt
+	@cp $(BIN)/ruff $(SECURITY)/bin/ruff
+	@export OFFLINE="$(OFFLINE)"; $(call TIMED,$(SECURITY)/bin/python -m tests.security,security-check)
+
 lock: setup ## Resolve the locks anew from pyproject.toml
-	@for use in server kiosk dev bench; do UV_PYTHON_DOWNLOADS=never $(UV) pip compile --quiet --universal \
+	@for use in server kiosk dev bench security; do UV_PYTHON_DOWNLOADS=never $(UV) pip compile --quiet --universal \
 		--generate-hashes --no-emit-index-url --python-version 3.11 --extra $$use pyproject.toml \
-		-o .locks/$$use.txt || exit 1; done; echo "lock: .locks/server.txt, .locks/kiosk.txt, .locks/dev.txt, .locks/bench.txt"
+		-o .locks/$$use.txt || exit 1; done; echo "lock: .locks/server.txt, .locks/kiosk.txt, .locks/dev.txt, .locks/bench.txt, .locks/security.txt"

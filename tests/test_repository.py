@@ -12,7 +12,7 @@ from storage.embedded import binaries
 ROOT = Path(__file__).parents[1]
 TARGETS = {
     "setup", "dev", "demo", "kiosk", "admin", "test", "tests-unit", "tests-integration", "tests-e2e", "format", "lint",
-    "bench", "test-faults", "lock",
+    "bench", "test-faults", "security-check", "lock",
 }  # fmt: skip
 
 
