@@ -57,9 +57,11 @@ from server.services.rewrapping import Rewrapping
 from server.services.roster import Roster
 from server.services.roster_acts import RosterActs
 from server.services.second_factor import SecondFactor
+from server.services.second_look import SecondLook
 from server.services.sessions import Sessions
 from server.services.terminals import Terminals
 from server.services.tokens import AccessTokens
+from server.services.unknown_badges import UnknownBadges
 from server.services.upkeep import Upkeep
 from server.settings import Settings, SettingsError
 from server.telemetry.health import OK, Health
@@ -217,27 +219,30 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[HubContext,
     bell = Bell(boards, live_channel)
     bell.start()
     stack.push_async_callback(bell.stop)
+    rules = _rules(settings)
+    preparation = Preparation(secrets, badge_pattern=settings.badge_pattern, number_pattern=settings.number_pattern)
+    pins = PinCheck(
+        database,
+        secrets,
+        hashes,
+        Limits(
+            settings.pin_window_minutes,
+            of_number=settings.pin_attempts,
+            of_device=settings.pin_attempts_of_device,
+            of_site=settings.pin_attempts_of_site,
+        ),
+    )
     ingest = Ingest(
         Attendance(
             database,
             secrets,
             directory,
-            _rules(settings),
+            rules,
             unknown_badge_minutes=settings.unknown_badge_minutes,
             fork_quiet_minutes=settings.fork_quiet_minutes,
         ),
-        Preparation(secrets, badge_pattern=settings.badge_pattern, number_pattern=settings.number_pattern),
-        PinCheck(
-            database,
-            secrets,
-            hashes,
-            Limits(
-                settings.pin_window_minutes,
-                of_number=settings.pin_attempts,
-                of_device=settings.pin_attempts_of_device,
-                of_site=settings.pin_attempts_of_site,
-            ),
-        ),
+        preparation,
+        pins,
         metrics,
         bell,
         writers=settings.writers,
@@ -248,6 +253,21 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> tuple[HubContext,
     )
     ingest.start()
     stack.push_async_callback(ingest.stop)
+    second_look = SecondLook(
+        database,
+        secrets,
+        directory=directory,
+        rules=rules,
+        preparation=preparation,
+        pins=pins,
+        unknown_badges=UnknownBadges(secrets, timedelta(minutes=settings.unknown_badge_minutes)),
+        metrics=metrics,
+        bell=bell,
+        seconds=settings.second_look_seconds,
+        batch_max_punches=settings.second_look_batch_punches,
+    )
+    second_look.start()
+    stack.push_async_callback(second_look.stop)
     upkeep = Upkeep(
         database,
         secrets,

@@ -119,6 +119,11 @@ class Settings:
     writers: Annotated[int, Means("writers that share the sites among them", 1, 32)] = 2
     crypto_threads: Annotated[int, Means("threads that open seals and check signatures", 1, 64)] = 2
 
+    second_look_seconds: Annotated[
+        float, Means("between two looks at punches that were held for want of keys", 0.05, 3_600)
+    ] = 5.0
+    second_look_batch_punches: Annotated[int, Means("of these in one transaction", 1, 4_096)] = 64
+
     # Imports
     import_max_rows: Annotated[int, Means("people in one import", 1, 1_000_000)] = 10_000
     import_max_bytes: Annotated[int, Means("the text of one import, which its connection keeps", 1_024, 1 << 28)] = (

@@ -196,6 +196,24 @@ class StoredPunch(msgspec.Struct, frozen=True):
         return self.outcome is Outcome.RECORDED and self.reason is not Reason.DEBOUNCED
 
 
+class KeptSeal(msgspec.Struct, frozen=True):
+    """A credential that could not be opened or judged; `waits_since` is its punch's `recorded_at`, null where no key
+    will help it.
+    """
+
+    key: PunchKey
+    sealing_key_id: str
+    sealed: bytes
+    waits_since: datetime | None
+
+
+class WaitingPunch(msgspec.Struct, frozen=True):
+    """A punch that was held for want of keys, and its credential, still sealed."""
+
+    punch: StoredPunch
+    sealed: bytes
+
+
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 """With its zone, also where it is read from text."""
 

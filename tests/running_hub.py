@@ -52,13 +52,16 @@ def _end_with_parent() -> None:
 class HubProcess:
     """One `attendance-hub` child. Its standard error goes to a file whose tail explains a failure."""
 
+    program = "server"
+    """The module that is run; tests put one before it that has a part exchanged."""
+
     def __init__(self, arguments: list[str], log: Path, environment: dict[str, str] | None = None) -> None:
         # The kernel takes the end of the thread that started a child for the end of its parent.
         assert threading.current_thread() is threading.main_thread(), "start hubs from the main thread"
         self.log = log
         self._sink: IO[bytes] = log.open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "server", *arguments],
+            [sys.executable, "-m", self.program, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self._sink,

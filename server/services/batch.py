@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from protocol.errors import ErrorCode
-from protocol.values import DeviceStatus, Outcome, Reason, Status
+from protocol.values import Captured, DeviceStatus, Outcome, Reason, Status
 from server.errors import Refused
 from server.rules.punches import (
     STATUS_AFTER,
@@ -27,7 +27,7 @@ from server.rules.punches import (
     place_in_journal,
     worked_minutes,
 )
-from server.rules.verdicts import RECORD, Identified, Identity, Verdict, judge
+from server.rules.verdicts import RECORD, Identified, Identity, Unidentified, Verdict, judge
 from server.services.pins import PinVerdict
 from server.services.preparation import OpenedBadge, Prepared
 from storage.models import (
@@ -36,6 +36,7 @@ from storage.models import (
     ForkSign,
     Journal,
     JournalKey,
+    KeptSeal,
     PersonAtWork,
     Presence,
     PunchKey,
@@ -43,6 +44,8 @@ from storage.models import (
 )
 
 _KEPT_SEALED = frozenset({Reason.SEAL_BROKEN, Reason.SEAL_UNAVAILABLE, Reason.PIN_UNCHECKED})
+_FOR_WANT_OF_KEYS = frozenset({Reason.SEAL_UNAVAILABLE, Reason.PIN_UNCHECKED})
+"""As what is wrong with a credential itself: a throttled PIN is held as unchecked too, and no key will help it."""
 
 
 class Submission(msgspec.Struct, frozen=True):
@@ -93,7 +96,7 @@ class Judged:
     begun: dict[UUID, UUID] = field(default_factory=dict)
     moved: dict[UUID, Presence] = field(default_factory=dict)
     changes: dict[UUID, list[Change]] = field(default_factory=dict)
-    sealed: list[tuple[PunchKey, str, bytes]] = field(default_factory=list)
+    sealed: list[KeptSeal] = field(default_factory=list)
     unknown_badges: list[tuple[UUID, UUID, str]] = field(default_factory=list)
     conflicts: list[tuple[PunchKey, UUID]] = field(default_factory=list)
     forks: dict[UUID, ForkSign] = field(default_factory=dict)
@@ -159,7 +162,7 @@ class Bench:
             future_tolerance=self._rules.future_tolerance,
             identity=resolved.identity,
         )
-        stored = self._store(resolved, journal, verdict)
+        stored = self._store(resolved, journal.site_id, self._facts.now, verdict)
         if place is Place.FORKED:
             self.judged.forks[journal.device_id] = ForkSign.FORKED
         elif self._is_older(journal):
@@ -167,17 +170,39 @@ class Bench:
         self._advance(journal, prepared)
         self._facts.recorded[prepared.key] = stored
         self.judged.punches.append(stored)
+        self._let_in(resolved, stored)
+        return Settled(stored, duplicate=False, worked_minutes=self._worked(stored))
+
+    def judge_again(self, resolved: Resolved, first: StoredPunch, revoked_at: datetime | None) -> StoredPunch:
+        """What a punch comes to that was held for want of keys, as of when it occurred; `first` is what was answered.
+
+        Nobody stands at the screen any more: what is wrong with it is held for a person, as with an offline one.
+        """
+        verdict = judge(
+            place=Place.NEXT,
+            captured=Captured.OFFLINE,
+            # Had the keys been there, a terminal's later end would have changed nothing.
+            revoked_at=revoked_at if revoked_at is not None and revoked_at <= first.recorded_at else None,
+            moment=resolved.moment,
+            now=first.recorded_at,
+            future_tolerance=self._rules.future_tolerance,
+            identity=resolved.identity,
+        )
+        stored = self._store(resolved, first.site_id, first.recorded_at, verdict)
+        self._let_in(resolved, stored)
+        return stored
+
+    def _let_in(self, resolved: Resolved, stored: StoredPunch) -> None:
         if stored.counted:
             self._count(stored)
-        self._keep_beside(prepared, stored)
-        return Settled(stored, duplicate=False, worked_minutes=self._worked(stored))
+        self._keep_beside(resolved, stored)
 
     def _is_older(self, journal: Journal) -> bool:
         """Whether a journal goes on though another was begun after it: a lone terminal never goes back."""
         begun_now = self.judged.begun.get(journal.device_id) == journal.log_id
         return journal.last_seq > 0 and not begun_now and journal.begun_last not in (None, journal.log_id)
 
-    def _store(self, resolved: Resolved, journal: Journal, verdict: Verdict) -> StoredPunch:
+    def _store(self, resolved: Resolved, site_id: UUID, recorded_at: datetime, verdict: Verdict) -> StoredPunch:
         prepared, punch = resolved.prepared, resolved.prepared.punch
         kind, reason, same_as = None, verdict.reason, None
         occurred_at = None if reason is Reason.CLOCK_UNKNOWN else resolved.moment
@@ -187,12 +212,12 @@ class Bench:
             what = judge_kind(punch.kind, resolved.moment, history, self._rules)
             kind, occurred_at, reason, same_as = what.kind, what.occurred_at, what.reason, what.same_as
         return StoredPunch(
-            recorded_at=self._facts.now,
+            recorded_at=recorded_at,
             device_id=punch.device_id,
             log_id=punch.log_id,
             seq=punch.seq,
             punch_id=punch.punch_id,
-            site_id=journal.site_id,
+            site_id=site_id,
             employee_id=resolved.identity.employee_id,
             outcome=verdict.outcome,
             reason=reason,
@@ -233,9 +258,12 @@ class Bench:
                 Change(after.employee_id, site_id in boards, after.status, after.since, after.at_site_id)
             )
 
-    def _keep_beside(self, prepared: Prepared, stored: StoredPunch) -> None:
+    def _keep_beside(self, resolved: Resolved, stored: StoredPunch) -> None:
+        prepared = resolved.prepared
         if stored.outcome is Outcome.HELD and stored.reason in _KEPT_SEALED:
-            self.judged.sealed.append((prepared.key, prepared.punch.sealing_key_id, prepared.sealed))
+            waits = isinstance(resolved.identity, Unidentified) and resolved.identity.reason in _FOR_WANT_OF_KEYS
+            since = stored.recorded_at if waits else None
+            self.judged.sealed.append(KeptSeal(prepared.key, prepared.punch.sealing_key_id, prepared.sealed, since))
         if stored.reason is Reason.BADGE_UNKNOWN and isinstance(prepared.opened, OpenedBadge):
             self.judged.unknown_badges.append((stored.device_id, stored.punch_id, prepared.opened.badge))
 

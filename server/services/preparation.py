@@ -21,7 +21,7 @@ from protocol.values import Reason, from_binary
 from server.errors import Refused
 from server.secrets.provider import SecretsProvider, SecretsUnavailable
 from server.services.signatures import is_signature
-from storage.models import JournalKey, PunchKey
+from storage.models import JournalKey, PunchKey, StoredPunch
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +117,22 @@ class Preparation:
             sealed=checked.sealed,
             after_loss=checked.record.after_loss,
             opened=self._open(punch, checked.sealed),
+        )
+
+    def reopen(self, stored: StoredPunch, sealed: bytes) -> Prepared:
+        """Open the kept seal of a punch that stands in the record."""
+        punch = decode_punch(stored.signed_text)
+        return Prepared(
+            punch=punch,
+            journal=stored.key[:2],
+            key=stored.key,
+            text=stored.signed_text,
+            digest=stored.digest,
+            previous=None if punch.previous is None else from_binary(punch.previous),
+            signature=stored.signature,
+            sealed=sealed,
+            after_loss=False,
+            opened=self._open(punch, sealed),
         )
 
     def _open(self, punch: Punch, sealed: bytes) -> Opened:

@@ -102,6 +102,13 @@ class Metrics:
         self.secrets_reachable = Gauge(
             "hub_secrets_reachable", "1 while the keys' own place answers, else 0", registry=self.registry
         )
+        self.punches_waiting_for_keys = Gauge(
+            "hub_punches_waiting_for_keys", "Held punches, of all hubs, that are judged when the keys are back",
+            registry=self.registry,
+        )  # fmt: skip
+        self._resolved = Counter(
+            "hub_punches_resolved", "What held punches came to", ["outcome", "reason"], registry=self.registry
+        )
         self._healed = Counter(
             "hub_holes_healed", "Holes in streams that were closed", ["kind"], registry=self.registry
         )
@@ -154,6 +161,9 @@ class Metrics:
         if (counter := self._punches_by.get((outcome, reason))) is None:
             counter = self._punches_by[outcome, reason] = self._punches.labels(outcome, reason or "none")
         counter.inc()
+
+    def punch_resolved(self, outcome: Outcome, reason: Reason | None) -> None:
+        self._resolved.labels(outcome, reason or "none").inc()
 
     def punch_repeated(self) -> None:
         self._repeated.inc()

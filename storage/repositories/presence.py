@@ -182,16 +182,16 @@ async def board(connection: Connection, site_id: UUID) -> list[Presence]:
 
 HEADCOUNT = """
 WITH visitors AS (
-    SELECT DISTINCT p.employee_id FROM punches p JOIN employees e USING (employee_id)
-    WHERE p.site_id = $1 AND p.counted AND p.occurred_at BETWEEN $2::timestamptz - $5::interval AND $3
+    SELECT DISTINCT p.employee_id FROM counted_punches p JOIN employees e USING (employee_id)
+    WHERE p.site_id = $1 AND p.occurred_at BETWEEN $2::timestamptz - $5::interval AND $3
       AND p.recorded_at >= $6 AND p.happened_at BETWEEN $2::timestamptz - $5::interval AND $3
       AND ($7::uuid[] IS NULL OR e.department_id = ANY ($7))
 ), moves AS (
     SELECT p.site_id, p.kind, p.occurred_at,
            lead(p.occurred_at) OVER (PARTITION BY p.employee_id
                                      ORDER BY p.occurred_at, p.recorded_at, p.device_id, p.log_id, p.seq) AS left_at
-    FROM punches p JOIN visitors USING (employee_id)
-    WHERE p.counted AND p.occurred_at BETWEEN $2::timestamptz - $5::interval AND $3 AND p.recorded_at >= $6
+    FROM counted_punches p JOIN visitors USING (employee_id)
+    WHERE p.occurred_at BETWEEN $2::timestamptz - $5::interval AND $3 AND p.recorded_at >= $6
 )
 SELECT count(*) FILTER (WHERE m.kind IN ('in', 'break_end')) AS present,
        count(*) FILTER (WHERE m.kind = 'break_start') AS on_break

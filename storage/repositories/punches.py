@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 
 from protocol.values import Captured, DeviceStatus, Kind, Outcome, Reason
-from storage.models import BootClock, Counted, Journal, JournalKey, PunchKey, StoredPunch
+from storage.models import BootClock, Counted, Journal, JournalKey, KeptSeal, PunchKey, StoredPunch
 from storage.postgres import Connection
 
 OPEN_JOURNALS = """
@@ -65,7 +65,7 @@ async def find_recorded(connection: Connection, keys: Sequence[PunchKey]) -> dic
     """The punches that already stand at these places."""
     columns = [list(column) for column in zip(*keys, strict=True)]
     rows = await connection.fetch(FIND_RECORDED, *columns)
-    return {punch.key: punch for punch in map(_stored, rows)}
+    return {punch.key: punch for punch in map(stored_punch, rows)}
 
 
 HAS_RECEIPT = "SELECT EXISTS (SELECT FROM receipts WHERE device_id = $1 AND log_id = $2 AND seq = $3)"
@@ -146,12 +146,20 @@ async def boot_clocks(connection: Connection, boots: Sequence[tuple[UUID, UUID]]
 
 
 _KINDS: Final = {kind.value: kind for kind in Kind}
+# Each half along its own index: a union as a table of its own would be read whole.
 HISTORIES = """
-SELECT p.employee_id, p.occurred_at, p.kind, p.punch_id
-FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[]) AS w (employee_id, since, until)
-JOIN punches p ON p.employee_id = w.employee_id AND p.counted
-              AND p.occurred_at BETWEEN w.since AND w.until AND p.recorded_at >= $4
-ORDER BY p.employee_id, p.occurred_at, p.recorded_at, p.device_id, p.log_id, p.seq
+SELECT employee_id, occurred_at, kind, punch_id FROM (
+    SELECT p.employee_id, p.occurred_at, p.kind, p.punch_id, p.recorded_at, p.device_id, p.log_id, p.seq
+    FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[]) AS w (employee_id, since, until)
+    JOIN punches p ON p.employee_id = w.employee_id AND p.counted
+                  AND p.occurred_at BETWEEN w.since AND w.until AND p.recorded_at >= $4
+    UNION ALL
+    SELECT p.employee_id, p.occurred_at, p.kind, p.punch_id, p.resolved_at, p.device_id, p.log_id, p.seq
+    FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[]) AS w (employee_id, since, until)
+    JOIN punch_resolutions p ON p.employee_id = w.employee_id AND p.counted
+                            AND p.occurred_at BETWEEN w.since AND w.until
+) AS p
+ORDER BY employee_id, occurred_at, recorded_at, device_id, log_id, seq
 """
 
 
@@ -173,20 +181,21 @@ async def histories(
 
 
 KEEP_SEALED = """
-INSERT INTO sealed_credentials (device_id, log_id, seq, sealing_key_id, sealed)
-SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::bytea[])
+INSERT INTO sealed_credentials (device_id, log_id, seq, sealing_key_id, sealed, waits_since)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::bytea[], $6::timestamptz[])
 """
 
 
-async def keep_sealed(connection: Connection, rows: Sequence[tuple[PunchKey, str, bytes]]) -> None:
-    """Keep what could not be opened or judged: (place, sealing key id, sealed bytes)."""
+async def keep_sealed(connection: Connection, rows: Sequence[KeptSeal]) -> None:
+    """Keep what could not be opened or judged."""
     await connection.execute(
         KEEP_SEALED,
-        [key[0] for key, _, _ in rows],
-        [key[1] for key, _, _ in rows],
-        [key[2] for key, _, _ in rows],
-        [key_id for _, key_id, _ in rows],
-        [sealed for _, _, sealed in rows],
+        [row.key[0] for row in rows],
+        [row.key[1] for row in rows],
+        [row.key[2] for row in rows],
+        [row.sealing_key_id for row in rows],
+        [row.sealed for row in rows],
+        [row.waits_since for row in rows],
     )
 
 
@@ -234,20 +243,40 @@ async def audit_conflicts(connection: Connection, rows: Sequence[tuple[PunchKey,
     )
 
 
-LIST_PUNCHES = """
-SELECT p.*, ''::bytea AS digest FROM punches p
-WHERE ($1::uuid[] IS NULL OR p.site_id = ANY ($1))
-  AND ($2::uuid IS NULL OR p.employee_id = $2)
-  AND ($3::uuid IS NULL OR p.device_id = $3)
-  AND ($4::timestamptz IS NULL OR p.happened_at >= $4)
-  AND ($5::timestamptz IS NULL OR p.happened_at < $5)
-  AND ($6::text IS NULL OR p.outcome = $6)
+_LIST_FILTER: Final = """
+($1::uuid[] IS NULL OR v.site_id = ANY ($1))
+  AND ($2::uuid IS NULL OR v.employee_id = $2)
+  AND ($3::uuid IS NULL OR v.device_id = $3)
+  AND ($4::timestamptz IS NULL OR v.happened_at >= $4)
+  AND ($5::timestamptz IS NULL OR v.happened_at < $5)
+  AND ($6::text IS NULL OR v.outcome = $6)
   AND ($7::timestamptz IS NULL
-       OR (p.happened_at, p.punch_id, p.device_id, p.log_id, p.seq) < ($7, $8::uuid, $9::uuid, $10::uuid, $11::bigint))
-  AND ($12::uuid[] IS NULL OR p.employee_id = ANY ($12))
-ORDER BY p.happened_at DESC, p.punch_id DESC, p.device_id DESC, p.log_id DESC, p.seq DESC
+       OR (v.happened_at, v.punch_id, v.device_id, v.log_id, v.seq) < ($7, $8::uuid, $9::uuid, $10::uuid, $11::bigint))
+  AND ($12::uuid[] IS NULL OR v.employee_id = ANY ($12))
+ORDER BY v.happened_at DESC, v.punch_id DESC, v.device_id DESC, v.log_id DESC, v.seq DESC
 LIMIT $13
 """
+_LISTED: Final = """
+v.recorded_at, v.device_id, v.log_id, v.seq, v.punch_id, v.site_id, v.employee_id, v.outcome, v.reason, v.kind,
+v.occurred_at, v.same_as, v.happened_at
+"""
+# Each half is read no further than a page, along its own index. What was resolved is listed as what it came to.
+# OFFSET 0: looked up for each held punch of the page, where a hash of the whole table would be made otherwise.
+LIST_PUNCHES = f"""
+SELECT v.*, ''::bytea AS digest FROM (
+    (SELECT {_LISTED}, v.captured, v.signed_text, v.signature FROM punches v
+     WHERE NOT (v.outcome = 'held' AND EXISTS (
+         SELECT FROM punch_resolutions r
+         WHERE (r.device_id, r.log_id, r.seq) = (v.device_id, v.log_id, v.seq) OFFSET 0))
+       AND {_LIST_FILTER})
+    UNION ALL
+    (SELECT {_LISTED}, p.captured, p.signed_text, p.signature
+     FROM (SELECT v.* FROM punch_resolutions v WHERE {_LIST_FILTER}) AS v
+     JOIN punches p ON (p.recorded_at, p.device_id, p.log_id, p.seq) = (v.recorded_at, v.device_id, v.log_id, v.seq))
+) AS v
+ORDER BY v.happened_at DESC, v.punch_id DESC, v.device_id DESC, v.log_id DESC, v.seq DESC
+LIMIT $13
+"""  # noqa: S608 - of constants
 
 ListPosition = tuple[datetime, UUID, UUID, UUID, int]
 """(happened_at, punch_id, device_id, log_id, seq) of the last punch of a page."""
@@ -280,10 +309,11 @@ async def list_punches(
         within_employees,
         limit,
     )
-    return [_stored(row) for row in rows]
+    return [stored_punch(row) for row in rows]
 
 
-def _stored(row: asyncpg.Record) -> StoredPunch:
+def stored_punch(row: asyncpg.Record) -> StoredPunch:
+    """A row of `punches` and its receipt's digest."""
     return StoredPunch(
         recorded_at=row["recorded_at"],
         device_id=row["device_id"],

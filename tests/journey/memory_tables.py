@@ -181,8 +181,9 @@ def _histories(
 
 
 def _keep_sealed(tables: Tables, *columns: Sequence[Any]) -> None:
-    for device_id, log_id, seq, key_id, sealed in zip(*columns, strict=True):
-        _put(tables.sealed_credentials, (device_id, log_id, seq), Row(sealing_key_id=key_id, sealed=sealed))
+    for device_id, log_id, seq, key_id, sealed, waits_since in zip(*columns, strict=True):
+        row = Row(sealing_key_id=key_id, sealed=sealed, waits_since=waits_since)
+        _put(tables.sealed_credentials, (device_id, log_id, seq), row)
 
 
 def _keep_unknown_badges(  # noqa: PLR0917 - likewise

@@ -10,28 +10,36 @@ import pytest
 pytestmark = pytest.mark.integration
 
 FAR_AHEAD: Final = datetime.now(UTC) + timedelta(days=400)
-KEPT: Final = ("punches", "receipts", "audit")
+KEPT: Final = ("punches", "receipts", "audit", "punch_resolutions")
 PUT_PUNCH: Final = """
 INSERT INTO punches (recorded_at, device_id, log_id, seq, punch_id, site_id, outcome, captured, counted, signed_text,
                      signature)
 VALUES ($1, gen_random_uuid(), gen_random_uuid(), 1, gen_random_uuid(), gen_random_uuid(), 'held', 'online', false,
         '{}', '')
 """
+PUT_RESOLUTION: Final = """
+INSERT INTO punch_resolutions (device_id, log_id, seq, recorded_at, punch_id, site_id, outcome, counted, resolved_at,
+                               resolved_by)
+VALUES (gen_random_uuid(), gen_random_uuid(), 1, now(), gen_random_uuid(), gen_random_uuid(), 'held', false, now(),
+        'hub')
+"""
 
 
 @pytest.fixture
 async def written(hub: "asyncpg.Connection[asyncpg.Record]") -> list[str]:
-    """Tables that hold a row a hub wrote: the three, the partition of this month, and the default one."""
+    """Tables that hold a row a hub wrote: those, the partition of this month, and the default one."""
     for moment in (datetime.now(UTC), FAR_AHEAD):
         await hub.execute(PUT_PUNCH, moment)
     await hub.execute("INSERT INTO receipts VALUES (gen_random_uuid(), gen_random_uuid(), 1, '', now())")
     await hub.execute("INSERT INTO audit (actor, action) VALUES ('somebody', 'did something')")
+    await hub.execute(PUT_RESOLUTION)
     month = datetime.now(UTC).strftime("punches_%Y_%m")
     return [*KEPT, month, "punches_default"]
 
 
 def rewritings(table: str) -> list[str]:
-    column = {"receipts": "digest = 'x'", "audit": "actor = 'nobody'"}.get(table, "signed_text = 'x'")
+    columns = {"receipts": "digest = 'x'", "audit": "actor = 'nobody'", "punch_resolutions": "reason = 'x'"}
+    column = columns.get(table, "signed_text = 'x'")
     return [
         f"UPDATE {table} SET {column}",
         f"DELETE FROM {table}",
@@ -59,10 +67,10 @@ async def refusals(connection: "asyncpg.Connection[asyncpg.Record]", tables: lis
 
 
 async def test_a_hub_has_no_right_to_rewrite(hub: "asyncpg.Connection[asyncpg.Record]", written: list[str]) -> None:
-    for table in written[:3]:
+    for table in written[: len(KEPT)]:
         said = await refusals(hub, [table])
         assert all("permission denied" in text for text in said.values())
-    for partition in written[3:]:  # past the parent a hub may not even read
+    for partition in written[len(KEPT) :]:  # past the parent a hub may not even read
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await hub.fetch(f"SELECT FROM {partition}")
         for statement in rewritings(partition):

@@ -13,6 +13,7 @@ HUB_MAY: Final = {
     "audit": "SELECT INSERT",
     "badges": "SELECT INSERT",
     "departments": "SELECT INSERT",
+    "counted_punches": "SELECT",
     "device_boots": "SELECT INSERT UPDATE",
     "device_former_keys": "SELECT INSERT",
     "device_invitations": "SELECT INSERT",
@@ -26,6 +27,7 @@ HUB_MAY: Final = {
     "personal_data": "SELECT INSERT UPDATE DELETE",
     "pin_attempts": "SELECT INSERT UPDATE DELETE",
     "presence": "SELECT INSERT UPDATE",
+    "punch_resolutions": "SELECT INSERT",
     "punches": "SELECT INSERT",
     "receipts": "SELECT INSERT",
     "refresh_families": "SELECT INSERT DELETE",
@@ -50,6 +52,7 @@ HUB_MAY_UPDATE_OF: Final = {
     "employees": "absences deactivated_at department_id display_name employee_number erased_at hired_at site_id",
     "refresh_families": "end_reason ended_at generation rotated_at",
     "request_keys": "answer",
+    "sealed_credentials": "waits_since",
     "sites": "name time_zone",
 }
 HUB_MAY_UPDATE: Final = {(table, column) for table, columns in HUB_MAY_UPDATE_OF.items() for column in columns.split()}

@@ -114,7 +114,13 @@ class Desk:
                    last.occurred_at,
                    CASE WHEN last.kind <> 'out' THEN last.site_id END
             FROM employees e LEFT JOIN LATERAL (
-                SELECT * FROM punches p
+                SELECT * FROM (
+                    SELECT employee_id, kind, occurred_at, site_id, recorded_at, device_id, log_id, seq, outcome, reason
+                    FROM punches
+                    UNION ALL
+                    SELECT employee_id, kind, occurred_at, site_id, resolved_at, device_id, log_id, seq, outcome, reason
+                    FROM punch_resolutions
+                ) AS p
                 WHERE p.employee_id = e.employee_id AND outcome = 'recorded' AND reason IS DISTINCT FROM 'debounced'
                 ORDER BY occurred_at DESC, recorded_at DESC, device_id DESC, log_id DESC, seq DESC LIMIT 1
             ) last ON true

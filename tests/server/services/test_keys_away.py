@@ -3,32 +3,25 @@
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import asyncpg
 import pytest
 
 from protocol.accounts import AccountScope
-from protocol.commands import PunchRecord
 from protocol.errors import ErrorCode
-from protocol.sealing import BadgeCredential, NumberCredential
+from protocol.sealing import BadgeCredential
 from protocol.values import Kind, Outcome, Reason, from_binary
 from server.errors import as_refused
 from server.secrets.provider import SecretsUnavailable
 from server.services.batch import Settled
 from server.services.hashing import SlowHashes
-from server.services.pin_hashes import PinHashes
 from server.telemetry.health import Health
 from storage.bootstrap import DatabaseDsns
-from storage.postgres import Database
-from storage.repositories.enrolment import set_pins
-from tests.builders import a_company, a_punch, badge_of
+from tests.builders import a_punch, badge_of
 from tests.server.services.bureau import Bureau
 from tests.server.services.counter import open_counter
-from tests.server.services.desk import MINUTE, Desk, open_desk, said
-from tests.server.services.fading import FadingSecrets
+from tests.server.services.desk import Desk, said
+from tests.server.services.fading import PIN, FadingSecrets, by_number, fading_desk
 
 pytestmark = pytest.mark.integration
-
-PIN = "271828"
 
 
 @pytest.fixture
@@ -46,20 +39,8 @@ def secrets(tmp_path: Path) -> FadingSecrets:
 @pytest.fixture
 async def desk(database_dsns: DatabaseDsns, secrets: FadingSecrets, hashes: SlowHashes) -> AsyncIterator[Desk]:
     """A company whose people have a PIN, and keys that can go away."""
-    owner = await asyncpg.connect(database_dsns.migrator)
-    database = await Database.connect(database_dsns.hub_a, min_size=1, max_size=4)
-    desk = await open_desk(database, owner, secrets, a_company(sites=2, people=3), devices_per_site=2)
-    kept = PinHashes(secrets, hashes)
-    people = [employee.employee_id for employee in desk.company.employees]
-    await set_pins(owner, [(employee_id, await kept.keep(employee_id, PIN)) for employee_id in people])
-    yield desk
-    await database.close()
-    await owner.close()
-
-
-def by_number(desk: Desk, minutes: float = 0, pin: str = PIN) -> PunchRecord:
-    credential = NumberCredential(employee_number=desk.ana.employee_number, pin=pin)
-    return a_punch(desk.secrets, desk.device, credential, at=desk.now + minutes * MINUTE)
+    async with fading_desk(database_dsns, secrets, hashes) as opened:
+        yield opened
 
 
 async def kept_seals(desk: Desk) -> dict[int, bytes]:
