@@ -1,4 +1,4 @@
-"""`attendance-hub`: serve | demo | migrate | create-admin | secrets."""
+"""`attendance-hub`: serve | demo | migrate | create-admin | secrets | settings."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from server.keys_commands import KeysRefused, add_keys_commands
 from server.own_servers import ServersError, own_servers, write_hub_environment
 from server.secrets.provider import SecretsUnavailable
 from server.settings import Settings, SettingsError, read_settings
+from server.settings_command import add_settings_command
 from server.telemetry.logging import configure_logging, log_loop_faults
 from storage.embedded import EmbeddedServerError
 from storage.errors import MigrationRefused, StorageError
@@ -108,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     first.add_argument("--json", action="store_true", help="for scripts: one line of JSON on standard output")
     first.set_defaults(run=_create_admin)
     add_keys_commands(commands)
+    add_settings_command(commands)
     return parser
 
 
