@@ -1,7 +1,7 @@
 /** A file of people before the hub sees it: its letters, its header, what its columns are taken for, its parts. Pure. */
 
 /** What a column may be said to be; `ignore` is for the rest. */
-export const IMPORT_FIELDS = ["employee_number", "display_name", "site", "department", "badge"];
+export const IMPORT_FIELDS = ["employee_number", "display_name", "site", "department", "badge", "national_id", "contact", "notes"];
 
 /** The contract's bounds: characters of a part, bytes of the frame that carries it (less its other fields). */
 const PART_CHARACTERS = 40_000;
@@ -28,6 +28,8 @@ const USUAL = {
     "lugardetrabajo delegacion sucursal tienda",
   department:
     "department departmentname dept team section departamento depto dpto seccion equipo area",
+  national_id: "nationalid dni nif nie",
+  contact: "contact contacto",
   badge:
     "badge badgenumber badgeid card cardnumber cardid tag tarjeta numerodetarjeta numerotarjeta " +
     "numtarjeta notarjeta ntarjeta codigotarjeta codigodetarjeta credencial acreditacion",
