@@ -63,8 +63,8 @@ class Forger:
 async def forger(demo: RunningDemo, sign_ins: SignIns) -> Forger:
     header, claims = unverified(await sign_ins.token(demo.file.account("admin")))
     _, others = unverified(await sign_ins.token(demo.file.account("inspector")))
-    kept = json.loads((demo.data / "keys.json").read_text())["token_keys"]
-    private = next(item["private_key"] for item in kept if item["kid"] == header["kid"])
+    kept = json.loads((demo.data / "keys.json").read_text())["keys"]["token"]
+    private = next(item["secret"] for item in kept if item["id"] == header["kid"])
     return Forger(header, claims, Ed25519PrivateKey.from_private_bytes(unb64(private)), others["sid"])
 
 
