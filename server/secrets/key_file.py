@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,9 +20,11 @@ from msgspec import Struct
 from protocol.values import parse_time
 from server.secrets.first_format import adopted
 from server.secrets.keyring import DEFAULT_ROTATION, FORMAT, Keyring, KeyVersion, Rotation, is_whole
+from server.secrets.private_files import read_private_file, replace_private_file
 from server.secrets.provider import KeyKind, SecretsUnavailable
 
 _MAX_BYTES: Final = 8_388_608
+_WHAT: Final = "key file"
 
 
 class KeyFile(Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,21 +49,7 @@ class Version(NamedTuple):
 
 def read_key_file(path: Path, rotation: Rotation = DEFAULT_ROTATION) -> tuple[KeyFile, Version]:
     """The file's keys; raises SecretsUnavailable when it can't be read or understood, or isn't ours alone."""
-    try:
-        # Not to be kept waiting by a pipe that stands in the file's place.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(file.fileno())
-            text = file.read(_MAX_BYTES) if stat.S_ISREG(status.st_mode) else b""
-    except OSError as fault:
-        raise SecretsUnavailable(f"key file {path}: {fault.strerror}") from None
-    if not stat.S_ISREG(status.st_mode):
-        raise SecretsUnavailable(f"key file {path}: not a regular file")
-    if status.st_uid != os.geteuid():
-        raise SecretsUnavailable(f"key file {path}: owned by user {status.st_uid}, not by the hub's {os.geteuid()}")
-    if stat.S_IMODE(status.st_mode) & 0o077:
-        mode = stat.S_IMODE(status.st_mode)
-        raise SecretsUnavailable(f"key file {path}: mode {mode:04o} lets others in; `chmod 600` it")
+    text, status = read_private_file(path, _WHAT, most_bytes=_MAX_BYTES)
     try:
         file_format = msgspec.json.decode(text, type=_Format).format
         if file_format not in (1, FORMAT):
@@ -88,23 +75,7 @@ class _Format(Struct):
 
 def replace_key_file(path: Path, keys: KeyFile) -> None:
     """Put `keys` in the file's place, atomically and durably; the caller holds the lock."""
-    temporary = path.with_name(f".{path.name}.new")
-    try:
-        temporary.unlink(missing_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(descriptor, 0o600)
-            file.write(msgspec.json.format(msgspec.json.encode(keys), indent=2) + b"\n")
-            file.flush()
-            os.fsync(descriptor)
-        temporary.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as fault:
-        raise SecretsUnavailable(f"key file {path}: can't be written ({fault.strerror})") from None
+    replace_private_file(path, msgspec.json.format(msgspec.json.encode(keys), indent=2) + b"\n", _WHAT)
 
 
 @contextmanager

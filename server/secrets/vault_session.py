@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import structlog
 
-from server.secrets.private_text import read_private, replace_private
+from server.secrets.private_files import read_private, replace_private
 from server.secrets.provider import SecretsUnavailable
 from server.secrets.vault_client import Ask, VaultClient, VaultFault, VaultRejected, VaultState, part, read, text_part
 

@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from server.secrets.private_text import replace_private
+from server.secrets.private_files import replace_private
 from server.secrets.vault_client import VaultClient, part, read, text_part
 from server.secrets.vault_session import APPROLE, VaultLogin
 

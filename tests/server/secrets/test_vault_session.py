@@ -231,7 +231,7 @@ async def test_a_wrapped_secret_id_that_others_may_read_is_refused(tmp_path: Pat
     file.write_text("s.wrapping")
     file.chmod(mode)
     session = VaultSession(VaultClient("http://127.0.0.1:9"), VaultLogin("hub", "a-role", file))
-    with pytest.raises(SecretsUnavailable, match="not the hub's alone"):
+    with pytest.raises(SecretsUnavailable, match="lets others in"):
         await session.start()
     file.unlink()
     with pytest.raises(SecretsUnavailable, match="No such file"):
