@@ -33,7 +33,7 @@ pytestmark = pytest.mark.e2e
 
 TURNS: Final = 3
 LEAD_SECONDS: Final = 1.5
-OVERLAP_MINUTES: Final = 0.05
+OVERLAP_MINUTES: Final = 0.08
 PACE: Final[dict[str, Any]] = {
     "keys_refresh_seconds": 0.3,
     "key_lead_seconds": LEAD_SECONDS,
