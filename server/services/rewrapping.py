@@ -44,15 +44,19 @@ class Rewrapping:
         self._secrets = secrets
         self._clock = clock
         self._page_rows = page_rows
+        self._rests_until = clock()
 
     async def go_on(self) -> int:
         """One pass, where there is an older key at all: how many were rewrapped. Raises StorageError, SecretsError."""
-        superseded = self._superseded()
-        if not superseded:
+        superseded, now = self._superseded(), self._clock()
+        let_go = [key.ends_at for key in superseded if key.ends_at is not None]
+        if not superseded or (len(let_go) == len(superseded) and now < self._rests_until):
             return 0
         count = 0
         for column, binding in WRAPPED:
             count += await self._column(column, binding)
+        if let_go:  # a quarter of what is left of an overlap: a pass reads every row, and finds less and less
+            self._rests_until = now + (min(let_go) - now) / 4
         if count == 0:
             for key in superseded:
                 if key.ends_at is None:
